@@ -1,0 +1,69 @@
+# Two commands from a bare clone: `make demo` and `make test`. Everything they install stays in .venv.
+
+PORT    ?= 8000
+CROWD   ?= 0
+WORKERS ?= auto
+UPGRADE ?=
+PYTHON  ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+BIN     := .venv/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+CHECKED := vote tests bench alembic
+
+.PHONY: help demo test quick format bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+demo: .venv/.runtime ## serve the demo on PORT (8000); CROWD=500 sends simulated voters
+	@# The crowd leaves when the process that serves is gone, whatever ended it.
+	@if [ $(CROWD) -gt 0 ]; then \
+	    ( $(BIN)/python bench/crowd.py --voters $(CROWD) --site http://127.0.0.1:$(PORT) & crowd=$$!; \
+	      while kill -0 $$$$ 2>/dev/null; do sleep 0.5; done; kill $$crowd 2>/dev/null ) & \
+	fi; \
+	exec $(BIN)/vote demo --port $(PORT)
+
+test: .venv/.checks ## every check and every test
+	@echo "— format";    $(BIN)/ruff format --check --quiet .
+	@echo "— lint";      $(BIN)/ruff check --quiet .
+	@echo "— types";     $(BIN)/mypy $(CHECKED)
+	@echo "— imports";   $(BIN)/lint-imports --no-logo
+	@echo "— templates"; $(BIN)/djlint --check --lint templates
+	@echo "— tests";     $(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term
+
+quick: .venv/.checks ## the tests alone, until the first that fails
+	@$(BIN)/python -m pytest -q -x
+
+format: .venv/.checks ## put code and templates in their form
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/djlint --quiet --reformat templates
+
+bench: .venv/.checks ## the benchmark beside its baselines
+	@$(BIN)/python -m bench
+
+lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(INSTALL) uv==0.13.9
+	@for lock in "requirements.txt" ".ci/requirements.txt --extra test --constraint requirements.txt"; do \
+	    $(BIN)/uv pip compile --quiet pyproject.toml $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
+	        --generate-hashes --no-emit-index-url --no-header --output-file $$lock || exit; done
+
+clean: ## remove .venv and what the checks left; var/ and its votes stay
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info
+
+.venv/.runtime: requirements.txt pyproject.toml
+	@echo "Installing the application in .venv (under a minute, this time only)…"
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; exit 1; }
+	@# Debian ships venv without its pip; the pip beside it then lends a hand.
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv >/dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip .venv \
+	    && $(PYTHON) -m pip --python $(BIN)/python install -qq --disable-pip-version-check pip; }
+	@$(INSTALL) --require-hashes -r requirements.txt
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+.venv/.checks: .venv/.runtime .ci/requirements.txt
+	@echo "Installing the checks in .venv (about a minute, this time only)…"
+	@$(INSTALL) --require-hashes -r .ci/requirements.txt
+	@touch $@

@@ -1,0 +1,205 @@
+"""The people of the tests: a polling station on a real database, and those who come to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from vote import addresses, contests, editions, postman, schema, staff, station
+from vote.app import create_app
+from vote.carriers import Pigeonhole
+from vote.db import Database
+from vote.models import Role
+from vote.settings import Settings
+from vote.station import Station
+
+EDITION = editions.read(editions.SHIPPED)
+CONTEST = EDITION.contest
+MORNING = datetime.fromisoformat("2019-11-18T10:00:00+01:00")
+SITE = "http://testserver"
+
+
+class StoppedClock:
+    """Shows the same moment until told otherwise."""
+
+    def __init__(self, moment: datetime = MORNING) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def forward(self, **time: float) -> None:
+        self.moment += timedelta(**time)
+
+
+def settings_for(database_url: str, folder: Path, **others: object) -> Settings:
+    """Settings as an operator would give them, with a pigeonhole for the post."""
+    chosen = Settings(
+        database_url=database_url,
+        public_url=SITE,
+        secrets=("s" * 40,),
+        pepper=b"p" * 40,
+        mail_from="vote@example.org",
+        pigeonhole=folder / "letters",
+    )
+    return replace(chosen, **others)  # type: ignore[arg-type]
+
+
+def prepare(database_url: str, at: datetime = MORNING) -> None:
+    """Bring an empty database to a loaded edition."""
+    database = Database(database_url)
+    schema.upgrade(database)
+    contests.load(database, EDITION, at, "les tests")
+    database.close()
+
+
+@dataclass
+class House:
+    """A running polling station: its application, its stopped clock, its post."""
+
+    app: Starlette
+    clock: StoppedClock
+    main: TestClient
+    pigeonhole: Pigeonhole
+
+    @property
+    def station(self) -> Station:
+        found: Station = self.app.state.station
+        return found
+
+    @property
+    def database(self) -> Database:
+        return self.station.database
+
+    def client(self) -> TestClient:
+        """Another browser. All of them share the loop on which the station runs."""
+        client = TestClient(
+            self.app, base_url=SITE, headers={"Sec-Fetch-Site": "same-origin"}, raise_server_exceptions=True
+        )
+        client.portal = self.main.portal
+        return client
+
+    def carry_letters(self) -> None:
+        """Empty the outbox of what is due."""
+        chosen = self.station.settings
+        head = station.letterhead(chosen, self.station.keys, EDITION)
+        while postman.deliver(self.database, self.clock, head, self.pigeonhole):
+            pass
+
+    def letters(self, address: str) -> list[EmailMessage]:
+        """What lies in somebody's mailbox, newest first, once the postman has passed."""
+        self.carry_letters()
+        return self.pigeonhole.letters(address)
+
+    def voter(self, address: str) -> Voter:
+        return Voter(self, address)
+
+    def member(self, role: Role) -> Member:
+        """A juror or an officer, entered and signed in."""
+        address = addresses.parse(f"{role}@example.org")
+        staff.add(self.database, CONTEST, address, f"Camille ({role})", role, self.clock.now(), "les tests")
+        token = staff.invite(self.database, self.station.keys, address, self.clock.now())
+        found = Member(self.client(), role)
+        assert found.client.post(f"/entrer/{token}", data={}, follow_redirects=False).status_code == 303
+        return found
+
+    def juror(self) -> Member:
+        return self.member(Role.JUROR)
+
+    def officer(self) -> Member:
+        return self.member(Role.OFFICER)
+
+
+@contextmanager
+def open_house(settings: Settings, clock: StoppedClock) -> Iterator[House]:
+    app = create_app(settings, clock, contest=CONTEST, work_here=False)
+    assert settings.pigeonhole is not None
+    with TestClient(app, base_url=SITE) as main:
+        yield House(app, clock, main, Pigeonhole(settings.pigeonhole))
+
+
+class Voter:
+    """Somebody with a browser and a mailbox. Each step answers the page it led to."""
+
+    def __init__(self, house: House, address: str) -> None:
+        self.house = house
+        self.address = address
+        self.browser = house.client()
+
+    def choose(self, laureate: str = "ilot-femmes", address: str | None = None):  # type: ignore[no-untyped-def]
+        """Fill the ballot and send it; follows to the waiting page."""
+        form = {"laureate": laureate, "email": self.address if address is None else address}
+        return self.browser.post("/bulletin", data=form)
+
+    def letter(self) -> EmailMessage:
+        """The last letter in this person's mailbox."""
+        return self.house.letters(self.address)[0]
+
+    def code(self) -> str:
+        """The code of the last letter."""
+        found = re.search(r"\b\d{3} \d{3}\b", text_of(self.letter()))
+        assert found is not None
+        return found.group()
+
+    def link(self) -> str:
+        """The path of the last letter's link."""
+        found = re.search(rf"{SITE}(/confirmation/\S+)", text_of(self.letter()))
+        assert found is not None
+        return found.group(1)
+
+    def type_code(self, code: str | None = None, **form: str):  # type: ignore[no-untyped-def]
+        return self.browser.post("/confirmation", data={"code": code or self.code(), **form})
+
+    def open_link(self):  # type: ignore[no-untyped-def]
+        return self.browser.get(self.link())
+
+    def press_button(self, **form: str):  # type: ignore[no-untyped-def]
+        """Press the button of the page that the link shows."""
+        return self.browser.post(self.link(), data=form)
+
+    def change_browser(self) -> None:
+        self.browser = self.house.client()
+
+    def vote(self, laureate: str = "ilot-femmes") -> str:
+        """The whole way; answers the receipt code."""
+        self.choose(laureate)
+        return receipt_of(self.type_code().text)
+
+
+@dataclass
+class Member:
+    """A juror or an officer who has signed in."""
+
+    client: TestClient
+    role: Role
+
+    def close(self, reason: str = "Essai", word: str = "CLORE"):  # type: ignore[no-untyped-def]
+        return self.client.post("/bureau/cloture", data={"reason": reason, "word": word})
+
+    def extend(self, until: str, reason: str = "Essai", word: str = "PROLONGER"):  # type: ignore[no-untyped-def]
+        return self.client.post("/bureau/prolongation", data={"until": until, "reason": reason, "word": word})
+
+    def publish(self, reason: str = "Essai", word: str = "PROCLAMER"):  # type: ignore[no-untyped-def]
+        return self.client.post("/bureau/proclamation", data={"reason": reason, "word": word})
+
+
+def text_of(letter: EmailMessage) -> str:
+    body = letter.get_body(("plain",))
+    assert body is not None
+    text: str = body.get_content()
+    return text
+
+
+def receipt_of(page: str) -> str:
+    """The receipt code on a page."""
+    found = re.search(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b", page)
+    assert found is not None, page
+    return found.group()

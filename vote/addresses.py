@@ -1,0 +1,107 @@
+"""What the voter typed, as an address to write to and as one person's mailbox."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import NoReturn
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, ValidatedEmail, validate_email
+
+from vote.errors import Invalid
+
+LONGEST = 254  # octets: RFC 5321, 4.5.3.1.3, with RFC 3696 erratum 1690
+
+# One person, one vote: the spellings of a mailbox are one voter. A rule stands here if the provider documents it, or if
+# a mistake could hardly meet two real people; a doubtful rule would refuse somebody who has not voted.
+#
+# What follows "+" is dropped everywhere: Gmail, Outlook, iCloud, Proton, Fastmail deliver it to the same mailbox, and
+# any other server may. Kept, one mailbox would have as many votes as it likes; dropped, it confuses only two mailboxes
+# whose own names hold a "+" after the same beginning.
+#
+# Absent on purpose: outlook.*, hotmail.*, live.*, msn.com, whose accounts are distinct and whose dots count; sfr.fr,
+# neuf.fr, free.fr, laposte.net, of which no alias is known. At yahoo.*, "base-keyword" can be a disposable address, but
+# its base is not the account's name and published rules disagree on hyphens in ordinary names: cutting could merge
+# every "jean-".
+SAME_DOMAIN = {
+    "googlemail.com": "gmail.com",
+    "me.com": "icloud.com",  # support.apple.com/118230
+    "mac.com": "icloud.com",
+    "protonmail.com": "proton.me",  # proton.me/support/addresses-and-aliases
+    "protonmail.ch": "proton.me",
+    "pm.me": "proton.me",
+    "wanadoo.fr": "orange.fr",  # the same service renamed in 2006; not found documented by Orange
+}
+NOT_READ = {
+    "gmail.com": ".",
+    "proton.me": ".-_",  # proton.me/support/change-username
+}
+NAME_IS_SUBDOMAIN = {"fastmail.com", "fastmail.fm"}  # anything@name.fastmail.com is name@fastmail.com
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    typed: str  # to send to: one recipient, no control character; ASCII domain, but maybe not local part
+    canonical: str  # the same for every spelling of one mailbox; itself an address, and its own canonical form
+    domain: str  # of `canonical`
+
+
+def parse(text: str) -> Address:
+    """Raises Invalid for what cannot be written to. Asks no name server: example.org and example.com are accepted, the
+    names reserved for no public use (.test, .local, .invalid, localhost…) are not."""
+    text = text.strip()
+    _refuse_at_sight(text)
+    try:
+        valid = validate_email(text, check_deliverability=False)
+        canonical, domain = _mailbox(valid)
+        # Folding may turn a letter into a sign: "＠" is one mailbox's letter, "@" is not.
+        validate_email(canonical, check_deliverability=False)
+    except EmailNotValidError:
+        _refuse_for_its_reason(text)
+    written = text.rpartition("@")[2]
+    return Address(f"{valid.local_part}@{written if written.isascii() else valid.ascii_domain}", canonical, domain)
+
+
+def _mailbox(valid: ValidatedEmail) -> tuple[str, str]:
+    domain = SAME_DOMAIN.get(valid.ascii_domain, valid.ascii_domain)
+    name = _fold(valid.local_part)
+    below, _, above = domain.partition(".")
+    if above in NAME_IS_SUBDOMAIN:
+        name, domain = below, above
+    # A tag follows a name: "+33612345678" is all name. A name never ends with a dot.
+    name = (name[0] + name[1:].partition("+")[0]).rstrip(".")
+    read = name.translate(dict.fromkeys(map(ord, NOT_READ.get(domain, ""))))
+    return f"{_fold(read) or name}@{domain}", domain
+
+
+def _fold(name: str) -> str:
+    """Compatibility caseless form (Unicode Standard, 3.13, D146), composed; folding twice changes nothing."""
+    once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", name).casefold())
+    return unicodedata.normalize("NFKC", once.casefold())
+
+
+def _refuse_at_sight(text: str) -> None:
+    if not text:
+        _refuse("Indiquez votre adresse e-mail : nous y enverrons votre code.")
+    if len(text.encode(errors="replace")) > LONGEST:
+        _refuse(f"Cette adresse est trop longue : une adresse e-mail compte au plus {LONGEST} caractères.")
+    if any(unicodedata.category(letter).startswith("C") for letter in text):
+        _refuse("Cette adresse contient un caractère invisible, peut-être copié avec elle : retapez-la au clavier.")
+    if any(letter in ",;<>" for letter in text):
+        _refuse("Indiquez une seule adresse, sans nom, virgule, point-virgule ni chevrons.")
+    if any(letter.isspace() for letter in text):
+        _refuse("Une adresse e-mail s’écrit sans espace : vérifiez la vôtre.")
+    if '"' in text:
+        _refuse("Une adresse avec des guillemets ne peut pas servir ici : indiquez-en une autre.")
+
+
+def _refuse_for_its_reason(text: str) -> NoReturn:
+    domain = text.rpartition("@")[2].lower()
+    reserved = any(f".{domain}".endswith(f".{name}") for name in SPECIAL_USE_DOMAIN_NAMES)
+    if domain != text.lower() and domain and (reserved or "." not in domain or not domain[-1].isalpha()):
+        _refuse("Le domaine écrit après l’arobase ne peut pas recevoir de courrier : vérifiez la fin de l’adresse.")
+    _refuse("Cette adresse est incomplète ou contient une faute : elle doit ressembler à prenom.nom@example.org.")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise Invalid(sentence, field="email")

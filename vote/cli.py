@@ -1,0 +1,203 @@
+"""The operator's door."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from vote import addresses, audit, contests, editions, minutes, schema, serving, settings, staff, tally, words
+from vote.clock import Clock, RunningClock
+from vote.db import Database
+from vote.errors import Misuse, Refusal
+from vote.models import Role
+
+OPERATOR = "l’opérateur"
+
+
+class House(click.Group):
+    """Refusals and misuse end a command with one sentence, not with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (Misuse, Refusal) as problem:
+            raise click.ClickException(str(problem)) from problem
+
+
+@click.group(cls=House, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A public vote on a prize. Settings come from the environment; the README lists them."""
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True,
+              help="Where the demonstration keeps its data.")  # fmt: skip
+def demo(port: int, folder: Path) -> None:
+    """Serve a demonstration that needs no setting, on 18 November 2019."""
+    serving.demo(folder, port)
+
+
+@main.command()
+@click.option("--web-only", is_flag=True, help="Workers run elsewhere (`vote worker`): carry no letters here.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+def serve(web_only: bool, host: str) -> None:
+    """Serve the site; also carries letters and keeps house, unless told that workers exist."""
+    serving.serve(settings.from_environ(), host=host, work_here=not web_only)
+
+
+@main.command()
+def worker() -> None:
+    """Carry letters and keep house, beside web processes started with --web-only."""
+    serving.work(settings.from_environ())
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to the schema of this version; safe to repeat."""
+    with _database() as database:
+        schema.upgrade(database)
+    click.echo("The database has the schema of this version.")
+
+
+@main.group()
+def edition() -> None:
+    """What the public votes on."""
+
+
+@edition.command("load")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def load_edition(file: Path | None) -> None:
+    """Load FILE (default: VOTE_EDITION, else the shipped edition) into the database; safe to repeat."""
+    found = editions.read(file or settings.edition_file() or editions.SHIPPED)
+    with _database() as database:
+        outcome = contests.load(database, found, _clock().now(), OPERATOR)
+    click.echo(f"{found.contest}: {outcome}, {len(found.laureates)} laureates.")
+
+
+@main.group("staff")
+def staff_group() -> None:
+    """Jurors and officers."""
+
+
+@staff_group.command("add")
+@click.argument("address")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--name", required=True, help="As the minutes call this person.")
+def add_staff(address: str, role: str, name: str) -> None:
+    """Enter a juror or an officer; they then sign in at /entrer with a mailed code."""
+    with _database() as database:
+        parsed = addresses.parse(address)
+        staff.add(database, _slug(), parsed, name, Role(role), _clock().now(), OPERATOR)
+    click.echo(f"{name} is entered as {role}.")
+
+
+@main.group()
+def contest() -> None:
+    """The contest and the officers' acts on it."""
+
+
+@contest.command()
+def show() -> None:
+    """State, dates, balance and minutes."""
+    with _database() as database, database.reading() as session:
+        found = contests.read(session, _slug())
+        balance = tally.balance(session, found.slug)
+        click.echo(f"{found.slug}: {found.state(_clock().now())}")
+        click.echo(f"  opens   {words.instant(found.opens_at, 'en')} (Paris)")
+        click.echo(f"  closes  {words.last_moment(found.closes_at, 'en')} (Paris)")
+        for name, at in (("closed", found.closed_at), ("published", found.published_at)):
+            if at is not None:
+                click.echo(f"  {name:<9} {words.instant(at, 'en')} (Paris)")
+        agreement = "balanced" if balance.balanced else "NOT BALANCED"
+        click.echo(f"  {balance.signatures} signatures, {balance.ballots} ballots: {agreement}")
+        for line in minutes.read(session, found.slug):
+            click.echo(f"  {line.number:>4}  {line.at:%Y-%m-%d %H:%M} UTC  {line.act}  {line.who}: {line.why}")
+
+
+@contest.command()
+@click.option("--reason", required=True, help="Public, in the minutes.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def close(reason: str, yes: bool) -> None:
+    """Close before the deadline. Nothing reopens a contest."""
+    _confirm(yes, "Close the contest now, for good?")
+    with _database() as database:
+        contests.close(database, _slug(), who=OPERATOR, why=reason, at=_clock().now())
+    click.echo("The contest is closed.")
+
+
+@contest.command()
+@click.option("--until", required=True, metavar="ISO", help="The new deadline, such as 2019-11-24T00:00:00+01:00.")
+@click.option("--reason", required=True, help="Public, in the minutes.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def extend(until: str, reason: str, yes: bool) -> None:
+    """Move the deadline of an open contest to a later instant."""
+    instant = _instant(until)
+    _confirm(yes, f"Move the deadline to {words.instant(instant, 'en')} (Paris)?")
+    with _database() as database:
+        contests.extend(database, _slug(), until=instant, who=OPERATOR, why=reason, at=_clock().now())
+    click.echo(f"The contest now closes {words.last_moment(instant, 'en')} (Paris).")
+
+
+@contest.command()
+@click.option("--reason", required=True, help="Public, in the minutes.")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def publish(reason: str, yes: bool) -> None:
+    """Recount the ballots and publish the results."""
+    _confirm(yes, "Publish the results now, for good?")
+    with _database() as database:
+        contests.publish(database, _slug(), who=OPERATOR, why=reason, at=_clock().now())
+    click.echo("The results are published.")
+
+
+@main.command("audit")
+def run_audit() -> None:
+    """Recount and verify the database; exit 1 if anything disagrees."""
+    with _database() as database, database.reading() as session:
+        findings = audit.audit(session, _slug())
+    for finding in findings:
+        click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.sentence}")
+    if not all(finding.holds for finding in findings):
+        sys.exit(1)
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    database = Database(settings.database_url())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _slug() -> str:
+    return editions.read(settings.edition_file() or editions.SHIPPED).contest
+
+
+def _clock() -> Clock:
+    return RunningClock()
+
+
+def _confirm(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise Misuse(f"--until is not an instant: {text!r}; give one such as 2019-11-24T00:00:00+01:00.") from problem
+    if instant.tzinfo is None:
+        raise Misuse("--until has no time zone: give one such as 2019-11-24T00:00:00+01:00.")
+    return instant

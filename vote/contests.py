@@ -1,0 +1,205 @@
+"""The acts on the contest: its edition, its extension, its closure, its publication; each is a minute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from vote import editions, minutes, tally, words
+from vote.db import Database
+from vote.editions import Edition
+from vote.errors import Conflict, Invalid, Misuse
+from vote.models import Act, Contest, Laureate, Signature, State
+
+LONGEST_REASON = 500
+LONGEST_EXTENSION = timedelta(days=60)
+
+
+@lru_cache(maxsize=8)
+def edition_of(text: str) -> Edition:
+    """The edition that `Contest.edition` holds."""
+    return editions.from_document(json.loads(text))
+
+
+def read(session: Session, slug: str) -> Contest:
+    """The contest. Raises Misuse where its edition was never loaded."""
+    contest = session.get(Contest, slug)
+    if contest is None:
+        raise Misuse(f"The contest {slug!r} is not in this database: run `vote edition load` first.")
+    return contest
+
+
+def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
+    """Load the edition and answer "created", "changed" or "unchanged". Idempotent.
+
+    Texts may be corrected at any time, on the record. Raises Misuse for another list of laureates or other dates once
+    a ballot is cast.
+    """
+    with database.writing() as session:
+        text = edition.canonical()
+        contest = session.get(Contest, edition.contest, with_for_update=True)
+        if contest is None:
+            session.add(
+                Contest(slug=edition.contest, edition=text, opens_at=edition.opens_at, closes_at=edition.closes_at)
+            )
+            session.flush()
+            session.add_all(Laureate(contest=edition.contest, slug=laureate.slug) for laureate in edition.laureates)
+            after = {"digest": edition.digest, "laureates": [laureate.slug for laureate in edition.laureates]}
+            _minute(session, edition.contest, Act.EDITION, who, "Première publication de l’édition.", at, after=after)
+            return "created"
+        if contest.edition == text:
+            return "unchanged"
+        _correct(session, contest, edition, text, at, who)
+        return "changed"
+
+
+def close(database: Database, slug: str, *, who: str, why: str, at: datetime) -> None:
+    """Close before the deadline. Once this returns, no node adds a ballot."""
+    with database.writing() as session:
+        contest = _held(session, slug)
+        _require(contest.is_open(at), f"Une clôture n’est possible que pendant le vote ; {_now(contest, at)}.")
+        contest.closed_at = at
+        _minute(
+            session,
+            slug,
+            Act.CLOSURE,
+            who,
+            check_reason(why),
+            at,
+            before={"closes_at": _iso(contest.closes_at)},
+            after={"closed_at": _iso(at)},
+        )
+
+
+def extend(database: Database, slug: str, *, until: datetime, who: str, why: str, at: datetime) -> None:
+    """Move the deadline to `until`, later than it was, while the contest is still open."""
+    with database.writing() as session:
+        contest = _held(session, slug)
+        _require(contest.is_open(at), f"Une prolongation n’est possible que pendant le vote ; {_now(contest, at)}.")
+        if not contest.closes_at < until <= at + LONGEST_EXTENSION:
+            deadline = words.instant(contest.closes_at)
+            raise Invalid(
+                f"La nouvelle échéance doit suivre celle d’aujourd’hui ({deadline}), de soixante jours au plus.",
+                field="until",
+            )
+        before, contest.closes_at = contest.closes_at, until
+        _minute(
+            session,
+            slug,
+            Act.EXTENSION,
+            who,
+            check_reason(why),
+            at,
+            before={"closes_at": _iso(before)},
+            after={"closes_at": _iso(until)},
+        )
+
+
+def publish(database: Database, slug: str, *, who: str, why: str, at: datetime) -> None:
+    """Recount the ballots and publish. Refused while open, twice, or where the counts disagree."""
+    with database.writing() as session:
+        contest = _held(session, slug)
+        _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
+        _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
+        balance = tally.balance(session, slug)
+        votes = tally.recount(session, slug)
+        _require(
+            balance.balanced and votes == tally.running_count(session, slug),
+            "La proclamation est suspendue : les signatures "
+            f"({balance.signatures}), les bulletins ({balance.ballots}) et le décompte ({balance.counted}) ne "
+            "concordent pas. Prévenez l’opérateur, qui lancera « vote audit ».",
+        )
+        contest.published_at = at
+        contest.results = {"votes": votes, "signatures": balance.signatures, "ballots": balance.ballots}
+        _minute(session, slug, Act.PUBLICATION, who, check_reason(why), at, after=contest.results)
+
+
+def check_reason(why: str) -> str:
+    """The reason of an act, on one line. Raises Invalid."""
+    reason = " ".join(why.split())
+    if not reason:
+        raise Invalid("Donnez la raison de cet acte : elle est inscrite au procès-verbal.", field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"La raison est trop longue : {LONGEST_REASON} caractères au plus.", field="reason")
+    return reason
+
+
+def _correct(session: Session, contest: Contest, edition: Edition, text: str, at: datetime, who: str) -> None:
+    old = edition_of(contest.edition)
+    cast = session.scalar(select(Signature.contest).where(Signature.contest == contest.slug).limit(1)) is not None
+    slugs = [laureate.slug for laureate in edition.laureates]
+    if cast and sorted(slugs) != sorted(laureate.slug for laureate in old.laureates):
+        raise Misuse("The list of laureates cannot change: ballots have been cast for the one in the database.")
+    if (edition.opens_at, edition.closes_at) != (old.opens_at, old.closes_at):
+        if cast or contest.closed_at is not None:
+            raise Misuse("The dates cannot change by the edition once voting has begun: use `vote contest extend`.")
+        contest.opens_at, contest.closes_at = edition.opens_at, edition.closes_at
+    if not cast:
+        session.execute(delete(Laureate).where(Laureate.contest == contest.slug))
+        session.add_all(Laureate(contest=contest.slug, slug=slug) for slug in slugs)
+    contest.edition = text
+    changed = sorted(set(_differences(old.document(), edition.document())))
+    _minute(
+        session,
+        contest.slug,
+        Act.EDITION,
+        who,
+        "Correction de l’édition.",
+        at,
+        before={"digest": old.digest},
+        after={"digest": edition.digest, "changed": changed},
+    )
+
+
+def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """The dotted paths at which two documents differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old.keys() | new.keys():
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for place, (left, right) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(left, right, f"{path}[{place}]")
+    elif old != new:
+        yield path
+
+
+def _held(session: Session, slug: str) -> Contest:
+    """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours."""
+    return session.get_one(Contest, slug, with_for_update=True)
+
+
+def _minute(
+    session: Session,
+    slug: str,
+    act: Act,
+    who: str,
+    why: str,
+    at: datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    minutes.record(session, slug, act, who=who, why=why, at=at, before=before, after=after)
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Conflict(otherwise)
+
+
+def _now(contest: Contest, at: datetime) -> str:
+    return {
+        State.BEFORE: f"il ouvre le {words.instant(contest.opens_at)}",
+        State.OPEN: f"il est ouvert jusqu’au {words.last_moment(contest.closes_at)}",
+        State.CLOSED: "il est clos",
+        State.PUBLISHED: "les résultats sont proclamés",
+    }[contest.state(at)]
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()

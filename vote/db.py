@@ -1,0 +1,107 @@
+"""Engines and transactions on SQLite and PostgreSQL, so that the rest never asks which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Table, TypeDecorator, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from vote.errors import Unavailable
+
+BUSY_SECONDS = 5
+AWAY = "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, in UTC. A naive one is a fault of ours and is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Transactions on one database: returning commits, raising rolls back, and a database away is Unavailable."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(url, pool_size=10, max_overflow=40, pool_timeout=BUSY_SECONDS, **_options(url))
+        self.embedded = self.engine.dialect.name == "sqlite"
+        if self.embedded:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(writing=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent view that takes no write lock; nothing of it is kept."""
+        with _honest(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction. On SQLite it holds the only write lock from its first statement on."""
+        with _honest(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """One transaction for a change of schema."""
+        with _honest(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def insert(session: Session, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows ON CONFLICT, in the dialect of this session."""
+    target: Table = table.__table__
+    return sqlite.insert(target) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(target)
+
+
+@contextmanager
+def _honest() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as problem:
+        raise Unavailable(AWAY) from problem
+
+
+def _options(url: str) -> dict[str, Any]:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+        return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
+    limits = "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 3, "options": f"{limits} -c timezone=UTC"}}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Python's own transaction control would begin too late and lose updates; ours begins below.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,227 @@
+"""What the public votes on, read from an edition file: next year's prize is a new file, not new code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from zoneinfo import available_timezones
+
+from vote.errors import Misuse
+
+SHIPPED = Path(__file__).with_name("2019.toml")
+
+# A type, what must hold of its values, and what is said when it does not.
+Slug = Annotated[str, re.compile(r"[a-z0-9-]{1,40}").fullmatch, "may hold only a-z, 0-9 and -, at most 40 of them"]
+# It becomes a link on a page, where no other scheme may stand.
+WebAddress = Annotated[str, re.compile(r"https?://[^\s<>\"']+").fullmatch, "must be an http or https address"]
+TimeZone = Annotated[str, lambda name: name in available_timezones(), "is not a known time zone, such as Europe/Paris"]
+Category = Literal["ecologie", "egalite", "utilite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    fr: str
+    en: str
+
+    def in_(self, lang: str) -> str:
+        """English for "en"; French, the language of the contest, for anything else."""
+        return self.en if lang == "en" else self.fr
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    title: str
+    publisher: str
+    url: WebAddress | None
+    date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    title: Text
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Laureate:
+    """`category` names the drawn illustration; `help` is for readers who may themselves be in need."""
+
+    slug: Slug
+    name: str
+    carrier: Text | None
+    prize: Text
+    category: Category
+    place: Text
+    summary: Text
+    story: Annotated[tuple[Text, ...], len, "is empty"]
+    help: Text | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The instants are aware, in UTC; voting is open while `opens_at <= at < closes_at`."""
+
+    contest: Slug
+    title: Text
+    prize: Text
+    question: Text
+    introduction: Annotated[tuple[Text, ...], len, "is empty"]
+    organiser: Text
+    timezone: TimeZone
+    opens_at: datetime
+    closes_at: datetime
+    mail_sender: Text
+    rules: Annotated[tuple[Rule, ...], len, "is empty"]
+    laureates: Annotated[tuple[Laureate, ...], lambda found: len(found) > 1, "must hold at least two laureates"]
+    sources: tuple[Source, ...]
+
+    def laureate(self, slug: str) -> Laureate | None:
+        return next((laureate for laureate in self.laureates if laureate.slug == slug), None)
+
+    def document(self) -> dict[str, Any]:
+        """JSON-ready; `from_document` is its inverse."""
+        return cast(dict[str, Any], _plain(self))
+
+    def canonical(self) -> str:
+        """The document as JSON that is the same for equal editions: sorted keys, no spaces, no escapes."""
+        return json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the canonical JSON in UTF-8."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+def read(path: Path) -> Edition:
+    """The edition that a file describes; Misuse, naming file, key and reason, at the first thing wrong."""
+    try:
+        with path.open("rb") as file:
+            raw = tomllib.load(file)
+    except OSError as error:
+        raise Misuse(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Misuse(f"{path} is not valid TOML: {error}.") from error
+    try:
+        edition = cast(Edition, _built(Edition, raw, ""))
+        _agree(edition)
+    except Misuse as error:
+        raise Misuse(f"{path}: {error}.") from None
+    return edition
+
+
+def from_document(document: dict[str, Any]) -> Edition:
+    """The edition that gave this document, which is trusted: nothing is validated again."""
+    return cast(Edition, _revived(Edition, document))
+
+
+def _agree(edition: Edition) -> None:
+    """What no field can tell alone."""
+    if edition.closes_at <= edition.opens_at:
+        raise _wrong("closes_at", "must come after `opens_at`")
+    slugs = [laureate.slug for laureate in edition.laureates]
+    for n, slug in enumerate(slugs):
+        if slug in slugs[:n]:
+            raise _wrong(f"laureates[{n}].slug", f"repeats {slug}, which names another laureate")
+
+
+def _built(kind: Any, raw: Any, key: str) -> Any:
+    """What TOML gave, as an instance of `kind`: a dataclass, or the type of one of its fields."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Annotated, Union, UnionType):  # Union is X | None: TOML has no null, so what is there is an X
+        value = _built(arguments[0], raw, key)
+        if origin is Annotated and not arguments[1](value):
+            raise _wrong(key, arguments[2])
+        return value
+    if origin is Literal:
+        if raw not in arguments:
+            raise _wrong(key, f"must be one of {', '.join(arguments)}")
+        return raw
+    if origin is tuple:
+        return tuple(_built(arguments[0], item, f"{key}[{n}]") for n, item in enumerate(_typed(list, raw, key)))
+    if is_dataclass(kind):
+        return _record(kind, _typed(dict, raw, key), key)
+    leaf = _typed(kind, raw, key)
+    return _LEAVES[kind](leaf, key) if kind in _LEAVES else leaf
+
+
+def _record(kind: Any, raw: dict[str, Any], key: str) -> Any:
+    prefix, shape = (f"{key}." if key else ""), _shape(kind)
+    for name in raw:
+        if name not in shape:
+            raise _wrong(prefix + name, f"is not a known key (known here: {', '.join(shape)})")
+    for name, wanted in shape.items():
+        if name not in raw and type(None) not in get_args(wanted):
+            raise _wrong(prefix + name, "is missing")
+    return kind(**{n: _built(wanted, raw[n], prefix + n) if n in raw else None for n, wanted in shape.items()})
+
+
+def _typed(kind: type, raw: Any, key: str) -> Any:
+    if type(raw) is not kind:
+        raise _wrong(key, f"must be {_NAMES[kind]}")
+    return raw
+
+
+def _text(raw: str, key: str) -> str:
+    text = re.sub(r"[ \t\r\n]+", " ", raw).strip(" ")  # only these: French spaces are meant
+    if not any(char.isprintable() and not char.isspace() for char in text):
+        raise _wrong(key, "is blank")
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text):
+        raise _wrong(key, "holds a control character")
+    return text
+
+
+def _instant(raw: datetime, key: str) -> datetime:
+    if raw.tzinfo is None:
+        raise _wrong(key, "needs an offset from UTC, as in 2019-11-22T00:00:00+01:00")
+    try:
+        return raw.astimezone(UTC)
+    except OverflowError:
+        raise _wrong(key, "is beyond the calendar") from None
+
+
+def _wrong(key: str, reason: str) -> Misuse:
+    return Misuse(f"`{key}` {reason}")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _revived(kind: Any, plain: Any) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if plain is None or kind is str or origin is Literal:
+        return plain
+    if origin is tuple:
+        return tuple(_revived(arguments[0], item) for item in plain)
+    if origin in (Annotated, Union, UnionType):
+        return _revived(arguments[0], plain)
+    if is_dataclass(kind):
+        return cast(type, kind)(
+            **{name: _revived(wanted, plain[name]) for name, wanted in _shape(cast(type, kind)).items()}
+        )
+    return kind.fromisoformat(plain)
+
+
+@cache
+def _shape(kind: type) -> dict[str, Any]:
+    """The fields of a dataclass and their types, in order."""
+    return get_type_hints(kind, include_extras=True)
+
+
+_LEAVES: dict[type, Callable[[Any, str], Any]] = {str: _text, datetime: _instant}
+_NAMES = {str: "text", datetime: "a date with a time", date: "a date", list: "a list", dict: "a table"}

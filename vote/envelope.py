@@ -1,0 +1,87 @@
+"""What the voter's browser and mailbox hold: the filled ballot, the code, the link, the receipt."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from vote.tokens import Keys, decode, encode
+
+BALLOT_CODE_BYTES = 10
+SALT_BYTES = 32
+VERIFICATION_BYTES = 16
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LOOKALIKES = str.maketrans("OIL", "011", "-  \t\u202f")
+
+
+@dataclass(frozen=True, slots=True)
+class FilledBallot:
+    """A ballot on its way, held by the voter's own browser. Once cast, only the two identifiers remain in it.
+
+    The choice in the form always wins over the one in here: a cookie shown to somebody proves nothing about the vote.
+    """
+
+    verification_id: bytes
+    ballot_code: bytes
+    laureate: str | None = None
+    email: str = ""
+
+    def without_choice(self) -> FilledBallot:
+        return FilledBallot(self.verification_id, self.ballot_code)
+
+
+def new_verification_id() -> bytes:
+    return secrets.token_bytes(VERIFICATION_BYTES)
+
+
+def new_ballot_code() -> bytes:
+    return secrets.token_bytes(BALLOT_CODE_BYTES)
+
+
+def new_salt() -> bytes:
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def seal(keys: Keys, contest: str, ballot: FilledBallot) -> str:
+    """The ballot as a cookie's value: signed, bound to the contest."""
+    content = {"v": encode(ballot.verification_id).decode(), "b": encode(ballot.ballot_code).decode()}
+    if ballot.laureate:
+        content["l"] = ballot.laureate
+    if ballot.email:
+        content["e"] = ballot.email
+    return keys.seal(f"ballot:{contest}", content)
+
+
+def unseal(keys: Keys, contest: str, cookie: str | None) -> FilledBallot | None:
+    """The ballot in a cookie, or None where there is none, it was altered, or it is of another contest."""
+    content = keys.unseal(f"ballot:{contest}", cookie) if cookie else None
+    if content is None:
+        return None
+    return FilledBallot(decode(content["v"]), decode(content["b"]), content.get("l"), content.get("e", ""))
+
+
+def link_token(keys: Keys, contest: str, verification_id: bytes) -> str:
+    return keys.sign_id(f"confirmation:{contest}", verification_id)
+
+
+def read_link_token(keys: Keys, contest: str, token: str) -> bytes | None:
+    """The verification that a mailed link proves, or None for any other text."""
+    return keys.read_id(f"confirmation:{contest}", token)
+
+
+def receipt_code(ballot_code: bytes) -> str:
+    """The ballot code as people read it: 16 Crockford base32 characters in four groups."""
+    number = int.from_bytes(ballot_code)
+    text = "".join(CROCKFORD[number >> shift & 31] for shift in range(75, -1, -5))
+    return "-".join(text[start : start + 4] for start in range(0, 16, 4))
+
+
+def read_receipt_code(typed: str) -> bytes | None:
+    """The ballot code that a person typed, in any case, with O, I and L read as digits; None if it cannot be one."""
+    text = typed.strip().upper().translate(LOOKALIKES)
+    if len(text) != 16 or any(character not in CROCKFORD for character in text):
+        return None
+    number = 0
+    for character in text:
+        number = number << 5 | CROCKFORD.index(character)
+    return number.to_bytes(BALLOT_CODE_BYTES)

@@ -1,0 +1,244 @@
+"""The tables, their constraints and their predicates; no queries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from vote.db import Instant
+
+TRIES = 5
+
+# Tables that must not tell the order of arrival have random keys and, on SQLite, no rowid.
+UNORDERED = {"sqlite_with_rowid": False}
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Instant, bytes: LargeBinary, str: Text, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class State(StrEnum):
+    """What a contest is at an instant: which of its instants are set, and what the clock says."""
+
+    BEFORE = "before"
+    OPEN = "open"
+    CLOSED = "closed"
+    PUBLISHED = "published"
+
+
+class Contest(Table):
+    """The question put to the public. `edition` is the canonical JSON of its edition file."""
+
+    __tablename__ = "contests"
+    __table_args__ = (CheckConstraint("opens_at < closes_at", name="opens_before_it_closes"),)
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    edition: Mapped[str]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    results: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether a ballot may be cast at `at`. The deadline itself is too late."""
+        return self.closed_at is None and self.opens_at <= at < self.closes_at
+
+    def state(self, at: datetime) -> State:
+        if self.published_at is not None:
+            return State.PUBLISHED
+        if self.is_open(at):
+            return State.OPEN
+        return State.BEFORE if self.closed_at is None and at < self.opens_at else State.CLOSED
+
+    @property
+    def ended_at(self) -> datetime:
+        """When voting ends, or ended: at the deadline, or at an earlier closure."""
+        return self.closed_at or self.closes_at
+
+
+class Laureate(Table):
+    __tablename__ = "laureates"
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    slug: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Signature(Table):
+    """One line of the poll book. The primary key is the rule: one person, one vote."""
+
+    __tablename__ = "poll_book"
+    __table_args__ = UNORDERED
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    voter_key: Mapped[bytes] = mapped_column(primary_key=True)
+
+
+class Delivery(StrEnum):
+    """What became of the last letter of a verification."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    REFUSED = "refused"
+
+
+class Verification(Table):
+    """A mailbox being proved. Its code is derived from the id and never stored."""
+
+    __tablename__ = "verifications"
+    __table_args__ = (CheckConstraint(f"attempts BETWEEN 0 AND {TRIES}", name="tries"), UNORDERED)
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"))
+    voter_key: Mapped[bytes]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    delivery: Mapped[Delivery] = mapped_column(Text, default=Delivery.WAITING)
+
+
+class LetterKind(StrEnum):
+    VOTE = "vote"
+    SIGN_IN = "sign-in"
+
+
+class OutgoingLetter(Table):
+    """A letter on its way, one for each verification or sign-in; gone once accepted or given up.
+
+    It holds no code: the letter is written at the moment it leaves. `due_at` in the future is also the claim of the
+    postman who has it in hand.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due_at", "due_at"), UNORDERED)
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    kind: Mapped[LetterKind] = mapped_column(Text)
+    address: Mapped[str]
+    language: Mapped[str]
+    due_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class Envelope(Table):
+    """A cast ballot. `window_at` is the start of its mixing window, and all it tells of its arrival."""
+
+    __tablename__ = "envelopes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["contest", "laureate"], ["laureates.contest", "laureates.slug"], name="fk_envelopes_laureate"
+        ),
+        UNORDERED,
+    )
+
+    ballot_code: Mapped[bytes] = mapped_column(primary_key=True)
+    contest: Mapped[str]
+    laureate: Mapped[str]
+    salt: Mapped[bytes]
+    window_at: Mapped[datetime]
+
+
+class RunningCount(Table):
+    """Live votes of one laureate, spread over slots so that nodes never wait for each other."""
+
+    __tablename__ = "running_count"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["contest", "laureate"], ["laureates.contest", "laureates.slug"], name="fk_running_count_laureate"
+        ),
+        UNORDERED,
+    )
+
+    contest: Mapped[str] = mapped_column(primary_key=True)
+    laureate: Mapped[str] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    votes: Mapped[int]
+
+
+class Turnout(Table):
+    """Signatures of the poll book in one hour, spread over slots likewise."""
+
+    __tablename__ = "turnout"
+    __table_args__ = UNORDERED
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    hour_at: Mapped[datetime] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    votes: Mapped[int]
+
+
+class Act(StrEnum):
+    """What a minute records."""
+
+    EDITION = "edition"
+    STAFF = "staff"
+    CONSULTATION = "consultation"
+    EXTENSION = "extension"
+    CLOSURE = "closure"
+    PUBLICATION = "publication"
+
+
+class Minute(Table):
+    """One line of the public record. Its hash covers its content and the hash of the line before."""
+
+    __tablename__ = "minutes"
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    act: Mapped[Act] = mapped_column(Text)
+    who: Mapped[str]
+    why: Mapped[str]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    hash: Mapped[bytes]
+
+
+class Role(StrEnum):
+    JUROR = "juror"
+    OFFICER = "officer"
+
+
+class Staff(Table):
+    __tablename__ = "staff"
+
+    address: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[Role] = mapped_column(Text)
+
+
+class SignIn(Table):
+    """A staff mailbox being proved; `used_at` makes it serve once."""
+
+    __tablename__ = "sign_ins"
+    __table_args__ = (CheckConstraint(f"attempts BETWEEN 0 AND {TRIES}", name="tries"),)
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    staff: Mapped[str] = mapped_column(ForeignKey("staff.address"))
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
+
+
+class StaffSession(Table):
+    """An open session. `id` is the SHA-256 of the cookie's value: reading this table opens nothing."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    staff: Mapped[str] = mapped_column(ForeignKey("staff.address"))
+    opened_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,119 @@
+"""The outbox: letters wait here, and an address stays no longer than its letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from vote.db import Database, insert
+from vote.models import Delivery, LetterKind, OutgoingLetter, Verification
+
+IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
+DELAYS = (15, 60, 300, 900, 1800, 3600, 7200)  # seconds before the next try; the last one repeats
+MOST_TRIES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class NewLetter:
+    """`subject` is the id of the verification or sign-in that the letter is about."""
+
+    subject: bytes
+    kind: LetterKind
+    address: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A letter in the postman's hand."""
+
+    id: bytes
+    kind: LetterKind
+    address: str
+    language: str
+    tries: int
+
+
+def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
+    """Put letters in the outbox, in the caller's transaction.
+
+    A letter that still waits for the same subject is not doubled: it goes to the address given last, at once.
+    """
+    statement = insert(session, OutgoingLetter)
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"address": statement.excluded.address, "due_at": statement.excluded.due_at, "tries": 0},
+    )
+    rows = {
+        letter.subject: {
+            "id": letter.subject,
+            "kind": letter.kind,
+            "address": letter.address,
+            "language": letter.language,
+            "due_at": at,
+            "tries": 0,
+        }
+        for letter in letters
+    }
+    if rows:
+        session.execute(statement, list(rows.values()))
+
+
+def take(database: Database, at: datetime, most: int) -> list[Posted]:
+    """Take letters that are due, oldest first; no other postman gets them while they are in hand."""
+    due = (
+        select(OutgoingLetter.id)
+        .where(OutgoingLetter.due_at <= at)
+        .order_by(OutgoingLetter.due_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    claim = (
+        update(OutgoingLetter)
+        .where(OutgoingLetter.id.in_(due))
+        .values(due_at=at + IN_HAND, tries=OutgoingLetter.tries + 1)
+        .returning(
+            OutgoingLetter.id,
+            OutgoingLetter.kind,
+            OutgoingLetter.address,
+            OutgoingLetter.language,
+            OutgoingLetter.tries,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    with database.writing() as session:
+        return [Posted(*row) for row in session.execute(claim)]
+
+
+def anything_due(database: Database, at: datetime) -> bool:
+    with database.reading() as session:
+        return session.scalar(select(OutgoingLetter.id).where(OutgoingLetter.due_at <= at).limit(1)) is not None
+
+
+def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery]], at: datetime) -> None:
+    """Sent, or refused for good: the address goes, the outcome stays with the verification. Waiting: a later try."""
+    with database.writing() as session:
+        for letter, outcome in outcomes:
+            # The owner may have corrected the address meanwhile: that is another letter, and it stays.
+            mine = (OutgoingLetter.id == letter.id) & (OutgoingLetter.address == letter.address)
+            if outcome is Delivery.WAITING and letter.tries < MOST_TRIES:
+                wait = timedelta(seconds=DELAYS[min(letter.tries, len(DELAYS)) - 1])
+                session.execute(update(OutgoingLetter).where(mine).values(due_at=at + wait))
+            elif session.execute(delete(OutgoingLetter).where(mine).returning(OutgoingLetter.id)).first():
+                kept = Delivery.REFUSED if outcome is Delivery.WAITING else outcome
+                session.execute(update(Verification).where(Verification.id == letter.id).values(delivery=kept))
+
+
+def waiting(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(OutgoingLetter)) or 0
+
+
+def recent(session: Session) -> tuple[int, int]:
+    """How many of the verifications still remembered had their letter sent, and refused."""
+    rows = select(Verification.delivery, func.count()).group_by(Verification.delivery)
+    found = dict(session.execute(rows).tuples().all())
+    return found.get(Delivery.SENT, 0), found.get(Delivery.REFUSED, 0)

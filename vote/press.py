@@ -1,0 +1,45 @@
+"""The press: sets pages and letters from the templates, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from vote import words
+from vote.editions import Text
+from vote.settings import ROOT
+
+
+def print_out(lang: str, template: str, **context: Any) -> str:
+    return _press(lang).get_template(template).render(lang=lang, **context)
+
+
+@cache
+def _press(lang: str) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["t"] = lambda text: _in(text, lang)
+    environment.filters["iso"] = lambda at: at.isoformat(timespec="seconds")
+    environment.filters["local_input"] = words.local_input
+    for name in ("instant", "last_moment", "day", "hour", "clock_time", "number", "percent"):
+        environment.filters[name] = _in_language(getattr(words, name), lang)
+    return environment
+
+
+def _in(text: Text, lang: str) -> str:
+    return text.in_(lang)
+
+
+def _in_language(function: Callable[..., str], lang: str) -> Callable[[Any], str]:
+    return lambda value: function(value, lang)

@@ -1,0 +1,32 @@
+"""The migrations: brings a database to the schema of this code, or says that it is not there yet."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from vote.db import Database
+from vote.errors import Misuse
+from vote.settings import ROOT
+
+
+def upgrade(database: Database) -> None:
+    """Run what is missing, in one transaction; nodes that upgrade at once take turns."""
+    with database.migrating() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def require_current(database: Database) -> None:
+    """Raise Misuse unless the schema is the one of this code."""
+    with database.reading() as session:
+        found = MigrationContext.configure(session.connection()).get_current_heads()
+    if set(found) != set(ScriptDirectory.from_config(_config()).get_heads()):
+        raise Misuse("The database does not have the schema of this version: run `vote db upgrade` first.")
+
+
+def _config() -> Config:
+    return Config(toml_file=ROOT / "pyproject.toml")

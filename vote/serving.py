@@ -1,0 +1,131 @@
+"""Starting up: the web process, the worker process, and the demonstration."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import uvicorn
+
+from vote import addresses, contests, editions, schema, settings, staff, station
+from vote.app import create_app
+from vote.clock import Clock, RunningClock
+from vote.db import Database
+from vote.editions import Edition
+from vote.models import Role
+from vote.settings import Settings
+from vote.tokens import Keys
+from vote.worker import Worker
+
+DEMO_CLOCK = "2019-11-18T10:00:00+01:00"
+DEMO_STAFF = (
+    (Role.JUROR, "jury@example.org", "Camille, du jury"),
+    (Role.OFFICER, "bureau@example.org", "Dominique, du bureau"),
+)
+
+
+def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None = None) -> None:
+    """Serve until SIGTERM; then finish what waits, and return."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    edition = _edition()
+    clock = clock or _clock(chosen)
+    _check_schema(chosen)
+    app = create_app(chosen, clock, contest=edition.contest, work_here=work_here)
+    uvicorn.run(
+        app,
+        host=host,
+        port=chosen.port,
+        # An access log would hold the tokens of confirmation links.
+        access_log=False,
+        log_level="warning",
+        proxy_headers=bool(chosen.trusted_proxies),
+        forwarded_allow_ips=list(chosen.trusted_proxies),
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def work(chosen: Settings) -> None:
+    """Carry letters and keep house until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    _check_schema(chosen)
+    database, keys = Database(chosen.database_url), Keys(chosen.secrets)
+    worker = Worker(database, _clock(chosen), station.letterhead(chosen, keys, _edition()), station.carriers(chosen))
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    worker.start()
+    stop.wait()
+    worker.stop()
+    database.close()
+
+
+def demo(folder: Path, port: int) -> None:
+    """Make whatever is missing of a demonstration in `folder`, print what to open, and serve it on 127.0.0.1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = settings.from_environ(
+        {
+            "VOTE_DEMO": "1",
+            "DATABASE_URL": f"sqlite:///{folder / 'vote.db'}",
+            "VOTE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "VOTE_SECRET": _kept(folder / "secret", secrets.token_hex(32)),
+            "VOTE_PEPPER": _kept(folder / "pepper", secrets.token_hex(32)),
+            "VOTE_MAIL_FROM": "vote@example.org",
+            "VOTE_PIGEONHOLE": str(folder / "letters"),
+            "VOTE_CLOCK": _kept(folder / "clock", DEMO_CLOCK),
+            "PORT": str(port),
+        }
+    )
+    clock = _clock(chosen)
+    database = Database(chosen.database_url)
+    schema.upgrade(database)
+    edition = _edition()
+    contests.load(database, edition, clock.now(), "la démonstration")
+    click.echo(
+        f"\n  The site               {chosen.public_url}/\n  The demo mailbox       {chosen.public_url}/demo/courrier"
+    )
+    for role, address, name in DEMO_STAFF:
+        parsed = addresses.parse(address)
+        staff.add(database, edition.contest, parsed, name, role, clock.now(), "la démonstration")
+        token = staff.invite(database, Keys(chosen.secrets), parsed, clock.now())
+        click.echo(f"  Sign in as {role:<11} {chosen.public_url}/entrer/{token}   (once)")
+    click.echo("\n  Ctrl-C stops; the data stays in " + str(folder) + ".\n")
+    database.close()
+    with _clock_kept(folder / "clock", clock):
+        serve(chosen, host="127.0.0.1", work_here=True, clock=clock)
+
+
+@contextmanager
+def _clock_kept(path: Path, clock: Clock) -> Iterator[None]:
+    """The next demonstration in this folder goes on from where this one stopped: its time never runs backwards."""
+    try:
+        yield
+    finally:
+        path.write_text(clock.now().isoformat(), encoding="utf-8")
+
+
+def _kept(path: Path, first: str) -> str:
+    if not path.exists():
+        path.write_text(first, encoding="utf-8")
+        path.chmod(0o600)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _edition() -> Edition:
+    return editions.read(settings.edition_file() or editions.SHIPPED)
+
+
+def _clock(chosen: Settings) -> Clock:
+    return RunningClock.from_instant(chosen.clock_from) if chosen.clock_from else RunningClock()
+
+
+def _check_schema(chosen: Settings) -> None:
+    database = Database(chosen.database_url)
+    schema.require_current(database)
+    database.close()

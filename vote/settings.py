@@ -1,0 +1,188 @@
+"""The only reader of the environment; a missing or malformed setting is one sentence that names it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from vote.errors import Misuse
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_DATABASE = "sqlite:///var/vote.db"
+SHORTEST_SECRET = 32
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """Where letters are handed over, and how. `tls` is one of "none", "starttls", "implicit"."""
+
+    host: str
+    port: int
+    tls: str = "none"
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one process was started with. `secrets` are newest first: the first signs, all verify."""
+
+    database_url: str = field(repr=False)
+    public_url: str
+    secrets: tuple[str, ...] = field(repr=False)
+    pepper: bytes = field(repr=False)
+    mail_from: str
+    smtp: Smtp | None = None
+    pigeonhole: Path | None = None
+    port: int = 8000
+    trusted_proxies: tuple[str, ...] = ()
+    mixing_minutes: int = 60
+    demo: bool = False
+    clock_from: datetime | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the site over HTTPS: cookies are then bound to it."""
+        return self.public_url.startswith("https://")
+
+
+def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: TID251
+    """Read and check every setting. Raises Misuse."""
+    demo = environ.get("VOTE_DEMO") == "1"
+    smtp = _smtp(environ["SMTP_URL"]) if environ.get("SMTP_URL") else None
+    if smtp is None and not demo:
+        raise Misuse("SMTP_URL is missing: give smtp://user:password@host:port?starttls=1, letters leave by it.")
+    return Settings(
+        database_url=database_url(environ),
+        public_url=_public_url(environ),
+        secrets=_secrets(environ),
+        pepper=_pepper(environ),
+        mail_from=_mail_from(environ),
+        smtp=smtp,
+        pigeonhole=None if smtp else Path(environ.get("VOTE_PIGEONHOLE", "var/letters")),
+        port=_number(environ, "PORT", 8000, 1, 65535),
+        trusted_proxies=_proxies(environ),
+        mixing_minutes=_number(environ, "VOTE_MIXING_MINUTES", 60, 1, 1440),
+        demo=demo,
+        clock_from=_clock_from(environ, demo),
+    )
+
+
+def database_url(environ: Mapping[str, str] = os.environ) -> str:  # noqa: TID251
+    """The database alone, for commands that need nothing else; with SQLAlchemy's driver named."""
+    url = environ.get("DATABASE_URL") or DEFAULT_DATABASE
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme == "sqlite" and rest.strip("/") not in {"", ":memory:"}:
+        return url
+    raise Misuse("DATABASE_URL is not usable: give sqlite:///path/to/file.db or postgresql://user:password@host/name.")
+
+
+def edition_file(environ: Mapping[str, str] = os.environ) -> Path | None:  # noqa: TID251
+    """The edition file that VOTE_EDITION names, if any."""
+    return Path(environ["VOTE_EDITION"]) if environ.get("VOTE_EDITION") else None
+
+
+def _required(environ: Mapping[str, str], name: str, purpose: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise Misuse(f"{name} is missing: {purpose}.")
+    return value
+
+
+def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    value = _required(
+        environ, "VOTE_SECRET", "it signs ballots, links and sessions; make one with `openssl rand -hex 32`"
+    )
+    secrets = tuple(part.strip() for part in value.split(","))
+    if any(len(secret) < SHORTEST_SECRET for secret in secrets):
+        raise Misuse(
+            f"VOTE_SECRET is too short: each of its comma-separated values needs {SHORTEST_SECRET} characters."
+        )
+    return secrets
+
+
+def _pepper(environ: Mapping[str, str]) -> bytes:
+    if path := environ.get("VOTE_PEPPER_FILE"):
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise Misuse(f"VOTE_PEPPER_FILE cannot be read: {path} ({problem.__class__.__name__}).") from problem
+    else:
+        value = _required(environ, "VOTE_PEPPER", "it keys the poll book; make one with `openssl rand -hex 32`")
+    if len(value) < SHORTEST_SECRET:
+        raise Misuse(f"VOTE_PEPPER is too short: it needs at least {SHORTEST_SECRET} characters.")
+    return value.encode()
+
+
+def _public_url(environ: Mapping[str, str]) -> str:
+    value = _required(environ, "VOTE_PUBLIC_URL", "letters link to it; give https://vote.example.org").rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise Misuse("VOTE_PUBLIC_URL is not usable: give a scheme and a host only, such as https://vote.example.org.")
+    return value
+
+
+def _mail_from(environ: Mapping[str, str]) -> str:
+    value = _required(environ, "VOTE_MAIL_FROM", "letters are sent from this address")
+    if value.count("@") != 1 or any(character.isspace() or character in "<>," for character in value):
+        raise Misuse("VOTE_MAIL_FROM is not an address: give one such as vote@example.org.")
+    return value
+
+
+def _smtp(url: str) -> Smtp:
+    try:
+        parts: SplitResult = urlsplit(url)
+        port = parts.port
+    except ValueError as problem:
+        raise Misuse("SMTP_URL is not usable: its port is not a number.") from problem
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise Misuse("SMTP_URL is not usable: give smtp://user:password@host:port?starttls=1 or smtps://….")
+    implicit = parts.scheme == "smtps"
+    return Smtp(
+        host=parts.hostname,
+        port=port or (465 if implicit else 587 if "starttls=1" in parts.query else 25),
+        tls="implicit" if implicit else "starttls" if "starttls=1" in parts.query else "none",
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def _proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
+    proxies = tuple(part.strip() for part in environ.get("VOTE_TRUSTED_PROXIES", "").split(",") if part.strip())
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as problem:
+            raise Misuse(
+                f"VOTE_TRUSTED_PROXIES holds {proxy!r}: give addresses or networks, such as 10.0.0.0/8."
+            ) from problem
+    return proxies
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    value = environ.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        raise Misuse(f"{name} is not usable: give a whole number from {least} to {most}.")
+    return int(value)
+
+
+def _clock_from(environ: Mapping[str, str], demo: bool) -> datetime | None:
+    value = environ.get("VOTE_CLOCK")
+    if not value:
+        return None
+    if not demo:
+        raise Misuse("VOTE_CLOCK is refused: only a demonstration (VOTE_DEMO=1) may set the clock.")
+    try:
+        start = datetime.fromisoformat(value)
+    except ValueError as problem:
+        raise Misuse("VOTE_CLOCK is not an instant: give one such as 2019-11-18T10:00:00+01:00.") from problem
+    if start.tzinfo is None:
+        raise Misuse("VOTE_CLOCK has no time zone: give one such as 2019-11-18T10:00:00+01:00.")
+    return start

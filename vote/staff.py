@@ -1,0 +1,146 @@
+"""Jurors and officers: who they are, and how they prove it without a password."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from vote import minutes, outbox
+from vote.addresses import Address
+from vote.db import Database
+from vote.errors import Expired, Invalid, Misuse
+from vote.models import TRIES, Act, LetterKind, Role, SignIn, Staff, StaffSession
+from vote.outbox import NewLetter
+from vote.tokens import Keys
+
+PURPOSE = "sign-in"
+SIGN_IN_LASTS = timedelta(minutes=15)
+SESSION_LASTS = timedelta(hours=12)
+
+WRONG = "Ce code n’est pas le bon : relisez la dernière lettre reçue."
+LATE = "Ce code ou ce lien n’est plus valable : demandez-en un nouveau."
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody signed in. `session` identifies the open session; `opened_at` is when they proved their mailbox."""
+
+    name: str
+    role: Role
+    session: bytes
+    opened_at: datetime
+
+
+def add(database: Database, contest: str, address: Address, name: str, role: Role, at: datetime, who: str) -> None:
+    """Enter a member, or give a known one another name or role; the minutes name the person, not the address."""
+    if not name.strip():
+        raise Misuse("The name is empty: give --name, the minutes call people by it.")
+    with database.writing() as session:
+        known = session.get(Staff, address.canonical)
+        before = {"name": known.name, "role": str(known.role)} if known else None
+        after = {"name": name, "role": str(role)}
+        if before == after:
+            return
+        session.merge(Staff(address=address.canonical, name=name, role=role))
+        _revoke_all(session, address.canonical, at)
+        minutes.record(session, contest, Act.STAFF, who=who, why="Inscription.", at=at, before=before, after=after)
+
+
+def ask(database: Database, address: Address, at: datetime) -> bytes:
+    """Post a letter to this address if it is a member's. Answers an id that says nothing about which it was."""
+    identifier = secrets.token_bytes(16)
+    with database.writing() as session:
+        if session.get(Staff, address.canonical) is not None:
+            session.add(SignIn(id=identifier, staff=address.canonical, expires_at=at + SIGN_IN_LASTS, attempts=0))
+            session.flush()
+            outbox.post(session, [NewLetter(identifier, LetterKind.SIGN_IN, address.typed, "fr")], at)
+    return identifier
+
+
+def invite(database: Database, keys: Keys, address: Address, at: datetime) -> str:
+    """A one-time token for a member, to be handed over by the operator instead of a letter."""
+    identifier = secrets.token_bytes(16)
+    with database.writing() as session:
+        session.add(SignIn(id=identifier, staff=address.canonical, expires_at=at + SESSION_LASTS, attempts=0))
+    return keys.sign_id(PURPOSE, identifier)
+
+
+def enter_by_link(database: Database, keys: Keys, token: str, at: datetime) -> str:
+    """Open a session and answer the value of its cookie. A link serves once. Raises Expired."""
+    identifier = keys.read_id(PURPOSE, token)
+    with database.writing() as session:
+        sign_in = _usable(session, identifier, at)
+        if sign_in is None:
+            raise Expired(LATE)
+        return _open(session, sign_in, at)
+
+
+def enter_by_code(database: Database, keys: Keys, identifier: bytes, code: str, at: datetime) -> str:
+    """Open a session and answer the value of its cookie. Five tries. Raises Invalid."""
+    with database.writing() as session:
+        sign_in = _usable(session, identifier, at)
+        if sign_in is not None and sign_in.attempts < TRIES:
+            if keys.proves(PURPOSE, identifier, code):
+                return _open(session, sign_in, at)
+            sign_in.attempts += 1
+    # One answer for a wrong code and for an address that is nobody's, and the try above is committed.
+    raise Invalid(WRONG, field="code")
+
+
+def link_is_usable(session: Session, keys: Keys, token: str, at: datetime) -> bool:
+    return _usable(session, keys.read_id(PURPOSE, token), at, lock=False) is not None
+
+
+def member(session: Session, cookie: str | None, at: datetime) -> Member | None:
+    """Who holds this cookie, if its session is open at `at`."""
+    if not cookie:
+        return None
+    row = session.execute(
+        select(Staff.name, Staff.role, StaffSession.id, StaffSession.opened_at)
+        .join(Staff, Staff.address == StaffSession.staff)
+        .where(StaffSession.id == _session_id(cookie), StaffSession.expires_at > at, StaffSession.revoked_at.is_(None))
+    ).first()
+    return Member(row.name, Role(row.role), row.id, row.opened_at) if row else None
+
+
+def leave(database: Database, cookie: str | None, at: datetime) -> None:
+    """Revoke this session; any other of the same person stays."""
+    with database.writing() as session:
+        session.execute(update(StaffSession).where(StaffSession.id == _session_id(cookie or "")).values(revoked_at=at))
+
+
+def tidy(session: Session, at: datetime) -> None:
+    """Forget sign-ins and sessions that have been over for a day."""
+    session.execute(delete(SignIn).where(SignIn.expires_at < at - timedelta(days=1)))
+    session.execute(delete(StaffSession).where(StaffSession.expires_at < at - timedelta(days=1)))
+
+
+def _usable(session: Session, identifier: bytes | None, at: datetime, *, lock: bool = True) -> SignIn | None:
+    sign_in = session.get(SignIn, identifier, with_for_update=lock) if identifier else None
+    if sign_in is None or sign_in.used_at is not None or sign_in.expires_at <= at:
+        return None
+    return sign_in
+
+
+def _open(session: Session, sign_in: SignIn, at: datetime) -> str:
+    sign_in.used_at = at
+    cookie = secrets.token_urlsafe(32)
+    session.add(StaffSession(id=_session_id(cookie), staff=sign_in.staff, opened_at=at, expires_at=at + SESSION_LASTS))
+    return cookie
+
+
+def _revoke_all(session: Session, address: str, at: datetime) -> None:
+    session.execute(
+        update(StaffSession)
+        .where(StaffSession.staff == address, StaffSession.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+
+
+def _session_id(cookie: str) -> bytes:
+    return sha256(cookie.encode()).digest()

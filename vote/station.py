@@ -1,0 +1,115 @@
+"""The station: everything a request needs, given once and frozen."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vote import casting, contests
+from vote.carriers import Carrier, Pigeonhole, SmtpCarrier
+from vote.casting import Booth, Confirmation, Receipt, Request
+from vote.clock import Clock
+from vote.db import Database
+from vote.editions import Edition
+from vote.errors import Misuse, Refusal
+from vote.letters import Letterhead
+from vote.line import Line
+from vote.models import Contest
+from vote.settings import Settings
+from vote.tokens import Keys
+from vote.worker import Worker
+
+SLOTS = 16
+
+
+@dataclass(frozen=True)
+class Station:
+    settings: Settings
+    clock: Clock
+    database: Database
+    keys: Keys
+    booth: Booth
+    noticeboard: Noticeboard
+    requests: Line[Request, bytes | Refusal]
+    confirmations: Line[Confirmation, Receipt | Refusal]
+    worker: Worker | None
+    pigeonhole: Pigeonhole | None
+
+    @property
+    def contest(self) -> str:
+        return self.booth.contest
+
+    def letter_posted(self) -> None:
+        """A letter was just committed: where the postman lives in this process, it leaves at once."""
+        if self.worker is not None:
+            self.worker.postman.ring()
+
+
+class Noticeboard:
+    """The contest as last read, so that even a page about an absent database can say which contest it is."""
+
+    def __init__(self, database: Database, slug: str) -> None:
+        self._database, self._slug = database, slug
+        self._lock = threading.Lock()
+        self._latest: Contest | None = None
+
+    def read(self) -> Contest:
+        """The contest as it is now. Raises Unavailable, or Misuse where it was never loaded."""
+        with self._database.reading() as session:
+            contest = contests.read(session, self._slug)
+        with self._lock:
+            self._latest = contest
+        return contest
+
+    def latest(self) -> Contest:
+        """The contest as it was when last read."""
+        with self._lock:
+            if self._latest is None:
+                raise Misuse("The contest has not been read yet.")
+            return self._latest
+
+
+def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> Station:
+    """Build the station on an upgraded database with its edition loaded. Raises Misuse otherwise.
+
+    `work_here` says whether this process also carries letters and keeps house.
+    """
+    database = Database(settings.database_url)
+    noticeboard = Noticeboard(database, slug)
+    edition = contests.edition_of(noticeboard.read().edition)
+    keys = Keys(settings.secrets)
+    slot = 0 if database.embedded else secrets.randbelow(SLOTS)
+    booth = Booth(database, keys, slug, timedelta(minutes=settings.mixing_minutes), slot)
+    pigeonhole = Pigeonhole(settings.pigeonhole) if settings.pigeonhole else None
+    worker = Worker(database, clock, letterhead(settings, keys, edition), carriers(settings)) if work_here else None
+    return Station(
+        settings=settings,
+        clock=clock,
+        database=database,
+        keys=keys,
+        booth=booth,
+        noticeboard=noticeboard,
+        # The moment is read when the transaction is about to begin, not when the voter joined the line.
+        requests=Line(lambda entries: casting.request(booth, entries, clock.now())),
+        confirmations=Line(lambda entries: casting.confirm(booth, entries, clock.now())),
+        worker=worker,
+        pigeonhole=pigeonhole,
+    )
+
+
+def letterhead(settings: Settings, keys: Keys, edition: Edition) -> Letterhead:
+    return Letterhead(keys, edition, settings.mail_from, settings.public_url)
+
+
+def carriers(settings: Settings) -> Callable[[], Carrier]:
+    """What makes each of the postman's ways out."""
+    if settings.smtp is not None:
+        server = settings.smtp
+        return lambda: SmtpCarrier(server)
+    if settings.pigeonhole is None:
+        raise Misuse("SMTP_URL is missing: letters have no way out.")
+    folder = settings.pigeonhole
+    return lambda: Pigeonhole(folder)

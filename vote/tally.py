@@ -1,0 +1,159 @@
+"""The counts: the live one for the jury, the recount of the ballots, and whether they agree with the poll book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from vote import minutes, poll_book
+from vote.db import Database, insert
+from vote.editions import Edition, Laureate
+from vote.models import Act, Envelope, RunningCount, Turnout
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One laureate's part in a count. `tenths` are tenths of a percent; those of all laureates add up to 1000."""
+
+    laureate: Laureate
+    votes: int
+    tenths: int
+    rank: int
+
+    @property
+    def share(self) -> str:
+        return f"{self.tenths / 10:.1f}".replace(".", ",")
+
+    @property
+    def fraction(self) -> float:
+        return self.tenths / 1000
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 1 and self.votes > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Signatures in the hour from `at`; `fraction` is their part of the busiest hour's."""
+
+    at: datetime
+    votes: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Signatures of the poll book, ballots found, and votes in the running count: one number three times."""
+
+    signatures: int
+    ballots: int
+    counted: int
+
+    @property
+    def balanced(self) -> bool:
+        return self.signatures == self.ballots == self.counted
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What the jury sees at one moment. `laureates` keep the order of the ballot, so that rows never jump."""
+
+    laureates: Sequence[Standing]
+    signatures: int
+    hours: Sequence[Hour]
+    at: datetime
+
+    @property
+    def votes(self) -> int:
+        return sum(row.votes for row in self.laureates)
+
+    @property
+    def balanced(self) -> bool:
+        return self.signatures == self.votes
+
+    def says_the_same(self, other: Count) -> bool:
+        """Whether a juror would read the same figures, whenever they were read."""
+        return (self.laureates, self.signatures, self.hours) == (other.laureates, other.signatures, other.hours)
+
+
+def consult(database: Database, contest: str, edition: Edition, *, who: str, at: datetime) -> Count:
+    """The running count for a juror who opens the page, which is a minute."""
+    with database.writing() as session:
+        minutes.record(session, contest, Act.CONSULTATION, who=who, why="Ouverture de la page du décompte.", at=at)
+        return count(session, contest, edition, at)
+
+
+def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
+    rows = standings(edition, running_count(session, contest))
+    return Count(rows, poll_book.signatures(session, contest), hours(session, contest), at)
+
+
+def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], at: datetime) -> None:
+    """Add votes by laureate to the running count and to the hour's turnout, in the caller's transaction."""
+    hour_at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    count = insert(session, RunningCount)
+    count = count.on_conflict_do_update(
+        index_elements=["contest", "laureate", "slot"], set_={"votes": RunningCount.votes + count.excluded.votes}
+    )
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    rows = [{"contest": contest, "laureate": slug, "slot": slot, "votes": votes[slug]} for slug in sorted(votes)]
+    session.execute(count, rows)
+    turnout = insert(session, Turnout)
+    turnout = turnout.on_conflict_do_update(
+        index_elements=["contest", "hour_at", "slot"], set_={"votes": Turnout.votes + turnout.excluded.votes}
+    )
+    session.execute(turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": sum(votes.values())}])
+
+
+def running_count(session: Session, contest: str) -> dict[str, int]:
+    """Votes by laureate's slug, as of now."""
+    votes = func.sum(RunningCount.votes)
+    rows = select(RunningCount.laureate, votes).where(RunningCount.contest == contest).group_by(RunningCount.laureate)
+    return {slug: int(total) for slug, total in session.execute(rows)}
+
+
+def recount(session: Session, contest: str) -> dict[str, int]:
+    """Votes by laureate's slug, counted from the ballots themselves."""
+    rows = select(Envelope.laureate, func.count()).where(Envelope.contest == contest).group_by(Envelope.laureate)
+    return dict(session.execute(rows).tuples().all())
+
+
+def hours(session: Session, contest: str) -> list[Hour]:
+    """Turnout by the hour, oldest first; hours in which nobody signed are left out."""
+    votes = func.sum(Turnout.votes)
+    rows = select(Turnout.hour_at, votes).where(Turnout.contest == contest).group_by(Turnout.hour_at)
+    found = [(at, int(total)) for at, total in session.execute(rows.order_by(Turnout.hour_at))]
+    busiest = max((total for _, total in found), default=1)
+    return [Hour(at, total, total / busiest) for at, total in found]
+
+
+def balance(session: Session, contest: str) -> Balance:
+    ballots = session.scalar(select(func.count()).select_from(Envelope).where(Envelope.contest == contest)) or 0
+    counted = sum(running_count(session, contest).values())
+    return Balance(poll_book.signatures(session, contest), ballots, counted)
+
+
+def standings(edition: Edition, votes: Mapping[str, int]) -> list[Standing]:
+    """Every laureate of the edition, in its order, with votes, share and rank; equal votes have equal rank."""
+    numbers = [votes.get(laureate.slug, 0) for laureate in edition.laureates]
+    return [
+        Standing(laureate, number, tenths, 1 + sum(other > number for other in numbers))
+        for laureate, number, tenths in zip(edition.laureates, numbers, tenths_of(numbers), strict=True)
+    ]
+
+
+def tenths_of(votes: Sequence[int]) -> list[int]:
+    """Shares in tenths of a percent that add up to exactly 1000, by the largest remainder; all zero without votes."""
+    total = sum(votes)
+    if total == 0:
+        return [0] * len(votes)
+    shares = [number * 1000 // total for number in votes]
+    by_remainder = sorted(range(len(votes)), key=lambda place: (-(votes[place] * 1000 % total), place))
+    for place in by_remainder[: 1000 - sum(shares)]:
+        shares[place] += 1
+    return shares

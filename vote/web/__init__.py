@@ -1,0 +1,1 @@
+"""The doors of the polling station: everything that speaks HTTP."""

@@ -1,0 +1,161 @@
+"""The booth: the public sees the laureates, fills a ballot, proves a mailbox, casts, and keeps a receipt."""
+
+from __future__ import annotations
+
+from starlette.responses import RedirectResponse, Response
+
+from vote import addresses, casting, envelope, poll_book
+from vote.addresses import Address
+from vote.casting import Confirmation, Receipt, Request
+from vote.editions import Laureate
+from vote.envelope import FilledBallot
+from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
+from vote.models import Delivery
+from vote.web.pages import Visit, gather
+
+STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
+NO_BALLOT = (
+    "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
+)
+NO_RECEIPT = (
+    "Ce navigateur ne garde aucun vote compté. Le code de suivi noté lors du vote se vérifie à la page Vérifier."
+)
+
+
+def home(visit: Visit) -> Response:
+    return visit.page("booth/home.html", laureates=visit.edition.laureates)
+
+
+def laureate(visit: Visit) -> Response:
+    found = visit.edition.laureate(visit.request.path_params["slug"])
+    if found is None:
+        raise Unknown("Aucune structure lauréate ne porte ce nom.")
+    return visit.page("booth/laureate.html", laureate=found)
+
+
+async def fill(visit: Visit) -> Response:
+    """The ballot goes home in the voter's cookie, the address to the outbox; nothing here ties the two."""
+    gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
+    chosen, address = _chosen(visit), addresses.parse(visit.form["email"])
+    earlier = visit.ballot.verification_id if visit.ballot else None
+    answer = await visit.station.requests.wait(Request(address.typed, _voter_key(visit, address), earlier))
+    if isinstance(answer, Refusal):
+        raise answer
+    visit.station.letter_posted()
+    ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed)
+    return visit.give(RedirectResponse("/confirmation", 303), ballot)
+
+
+def waiting(visit: Visit) -> Response:
+    """Where the voter types the code, and learns what became of the letter."""
+    ballot = visit.ballot
+    delivery, expires_at = Delivery.WAITING, visit.at
+    if ballot is not None:
+        with visit.station.database.reading() as session:
+            verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
+        if verification is not None:
+            delivery, expires_at = verification.delivery, verification.expires_at
+    shown = ballot and {"laureate": _laureate(visit, ballot.laureate), "email": ballot.email}
+    return visit.page("booth/waiting.html", ballot=shown, delivery=str(delivery), expires_at=expires_at)
+
+
+async def confirm_by_code(visit: Visit) -> Response:
+    if visit.ballot is None:
+        raise Expired(NO_BALLOT)
+    if not visit.form["code"].strip():
+        raise Invalid("Tapez les six chiffres de la lettre.", field="code")
+    return await _confirm(visit, visit.ballot, visit.form["code"])
+
+
+def link(visit: Visit) -> Response:
+    """What the link of a letter shows; opening it changes nothing, since mail scanners open links."""
+    verification_id = _proved(visit)
+    ballot = _own_ballot(visit, verification_id)
+    with visit.station.database.reading() as session:
+        verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
+    if verification is None and visit.status == 200:
+        raise Expired(casting.LATE)
+    response = visit.page(
+        "booth/link.html",
+        laureate=_laureate(visit, ballot.laureate if ballot else None),
+        action=visit.request.url.path,
+        expires_at=verification.expires_at if verification else visit.at,
+    )
+    if visit.ballot is None:
+        # A ballot code to come back with, should the answer to the confirmation be lost; it holds no choice.
+        visit.give(response, FilledBallot(verification_id, envelope.new_ballot_code()))
+    return response
+
+
+async def confirm_by_link(visit: Visit) -> Response:
+    verification_id = _proved(visit)
+    ballot = _own_ballot(visit, verification_id) or FilledBallot(verification_id, envelope.new_ballot_code())
+    return await _confirm(visit, ballot, None)
+
+
+def receipt(visit: Visit) -> Response:
+    """The receipt again, for the browser that cast the ballot."""
+    ballot = visit.ballot
+    if ballot is not None:
+        with visit.station.database.reading() as session:
+            if casting.is_cast(session, ballot.ballot_code):
+                return visit.page("booth/receipt.html", code=envelope.receipt_code(ballot.ballot_code), repeated=False)
+    raise Unknown(NO_RECEIPT)
+
+
+async def _confirm(visit: Visit, ballot: FilledBallot, code: str | None) -> Response:
+    # The choice in the form wins over the one in the cookie: no cookie proves to anybody what was voted.
+    slug = _chosen(visit).slug if visit.form["laureate"] else ballot.laureate
+    outcome = await visit.station.confirmations.wait(
+        Confirmation(ballot.verification_id, ballot.ballot_code, slug, code)
+    )
+    return await visit.in_thread(_answer, ballot, outcome)
+
+
+def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> Response:
+    if isinstance(outcome, AlreadyCounted):
+        visit.status = 409
+        return visit.page("booth/already.html")
+    if isinstance(outcome, Refusal):
+        raise outcome
+    code = envelope.receipt_code(outcome.ballot_code)
+    response = visit.page("booth/receipt.html", code=code, repeated=outcome.repeated)
+    if visit.ballot is None or visit.ballot.verification_id == ballot.verification_id:
+        visit.give(response, ballot.without_choice())
+    return response
+
+
+def _chosen(visit: Visit) -> Laureate:
+    """The laureate named in the form. Raises Invalid."""
+    slug = visit.form["laureate"]
+    if not slug:
+        raise Invalid(casting.CHOOSE, field="laureate")
+    found = visit.edition.laureate(slug)
+    if found is None:
+        raise Invalid(STRANGE, field="laureate")
+    return found
+
+
+def _laureate(visit: Visit, slug: str | None) -> Laureate | None:
+    return visit.edition.laureate(slug) if slug else None
+
+
+def _voter_key(visit: Visit, address: Address) -> bytes:
+    return poll_book.voter_key(visit.station.settings.pepper, visit.station.contest, address)
+
+
+def _proved(visit: Visit) -> bytes:
+    """The verification that the address's token proves. Raises Unknown."""
+    token = visit.request.path_params["token"]
+    verification_id = envelope.read_link_token(visit.station.keys, visit.station.contest, token)
+    if verification_id is None:
+        raise Unknown(
+            "Ce lien est incomplet ou abîmé : copiez-le en entier depuis la lettre, ou demandez-en une autre."
+        )
+    return verification_id
+
+
+def _own_ballot(visit: Visit, verification_id: bytes) -> FilledBallot | None:
+    """The ballot in this browser, if it waits for this very verification and not for another person's."""
+    ballot = visit.ballot
+    return ballot if ballot is not None and ballot.verification_id == verification_id else None

@@ -1,0 +1,51 @@
+"""Who may enter where: an address is public by name or lies in a keeper's room, or the application does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vote.errors import Misuse
+from vote.models import Role
+
+ROOMS = {"/jury": Role.JUROR, "/bureau": Role.OFFICER}
+
+PUBLIC = frozenset(
+    {
+        "/",
+        "/laureats/{slug}",
+        "/bulletin",
+        "/confirmation",
+        "/confirmation/{token}",
+        "/recu",
+        "/urne",
+        "/resultats",
+        "/resultats.json",
+        "/resultats.csv",
+        "/reglement",
+        "/donnees-personnelles",
+        "/accessibilite",
+        "/entrer",
+        "/entrer/code",
+        "/entrer/{token}",
+        "/sortir",
+        "/sante",
+        "/pret",
+        "/static/{name}",
+        "/demo/courrier",
+    }
+)
+
+
+def keeper(path: str) -> Role | None:
+    """The role a path asks for; None where it lies in no room."""
+    for room, role in ROOMS.items():
+        if path == room or path.startswith(f"{room}/"):
+            return role
+    return None
+
+
+def check(paths: Iterable[str]) -> None:
+    """Raise Misuse for a path that is neither public by name nor in a room, or that is both."""
+    for path in paths:
+        if (path in PUBLIC) == (keeper(path) is not None):
+            raise Misuse(f"The address {path} has no single access rule: name it public, or put it in a room.")

@@ -1,0 +1,98 @@
+"""The jury's room: the running count, live, seen by jurors alone and never without a minute."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from vote import contests, press, tally
+from vote.errors import Unavailable
+from vote.station import Station
+from vote.tally import Count
+from vote.web.pages import STAFF_COOKIE, Visit, who
+
+EVERY_SECONDS = 0.5
+MEMBERSHIP_SECONDS = 10.0
+
+
+def count(visit: Visit) -> Response:
+    assert visit.member is not None  # noqa: S101
+    station = visit.station
+    figures = tally.consult(station.database, station.contest, visit.edition, who=visit.member.name, at=visit.at)
+    return visit.page("jury/count.html", count=figures)
+
+
+async def stream(visit: Visit) -> Response:
+    cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
+    return EventSourceResponse(
+        _events(visit.station, visit.request.app.state.gallery, cookie), headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _events(station: Station, gallery: Gallery, cookie: str | None) -> AsyncIterator[ServerSentEvent]:
+    """The figures as they change, until the session ends; told to stop, a browser does not come back."""
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    async for figures in gallery.watch():
+        if loop.time() - checked > MEMBERSHIP_SECONDS:
+            checked = loop.time()
+            if await run_in_threadpool(who, station, cookie, station.clock.now()) is None:
+                yield ServerSentEvent(event="stop", data="")
+                return
+        if figures is not None:
+            yield ServerSentEvent(event="figures", data=figures)
+
+
+class Gallery:
+    """Where jurors stand and watch: one reader for all of them, one printed event for all; who is slow skips ahead."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._news = asyncio.Condition()
+        self._figures = ""
+        self._version = 0
+        self._watchers = 0
+        self._reader: asyncio.Task[None] | None = None
+
+    async def watch(self) -> AsyncIterator[str | None]:
+        """The figures now, then at each change; None now and then when nothing changes."""
+        self._watchers += 1
+        seen = 0
+        if self._reader is None or self._reader.done():
+            # What was printed for earlier watchers is old by now.
+            seen = self._version
+            self._reader = asyncio.create_task(self._read())
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(MEMBERSHIP_SECONDS), self._news:
+                        while self._version == seen:
+                            await self._news.wait()
+                changed, seen = self._version != seen, self._version
+                yield self._figures if changed else None
+        finally:
+            self._watchers -= 1
+
+    async def _read(self) -> None:
+        latest: Count | None = None
+        while self._watchers:
+            with contextlib.suppress(Unavailable):
+                count = await run_in_threadpool(self._look)
+                if latest is None or not count.says_the_same(latest):
+                    latest = count
+                    async with self._news:
+                        self._figures = press.print_out("fr", "jury/figures.html", count=count)
+                        self._version += 1
+                        self._news.notify_all()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def _look(self) -> Count:
+        station = self._station
+        edition = contests.edition_of(station.noticeboard.latest().edition)
+        with station.database.reading() as session:
+            return tally.count(session, station.contest, edition, station.clock.now())

@@ -1,0 +1,246 @@
+"""The async edge: reads a request, calls a plain handler in a thread, and turns refusals into pages."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from vote import contests, envelope, press, staff
+from vote.editions import Edition
+from vote.envelope import FilledBallot
+from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, Unavailable, Unknown
+from vote.models import Contest
+from vote.staff import Member
+from vote.station import Station
+from vote.web import doors, guards, shelf
+
+STATUS: Mapping[type[Refusal], int] = {
+    Invalid: 422,
+    Unknown: 404,
+    Forbidden: 403,
+    Conflict: 409,
+    Expired: 410,
+    Unavailable: 503,
+}
+
+HTTP_SENTENCES = {
+    400: "Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau.",
+    404: "Cette page n’existe pas, ou n’existe plus.",
+    405: "Cette adresse ne répond pas à cette demande : partez de la page d’accueil.",
+    413: "Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau.",
+    415: "Cet envoi n’est pas un formulaire : utilisez celui de la page.",
+    500: "Une erreur s’est produite de notre côté. Si vous veniez de confirmer, recommencez : "
+    "un vote n’est jamais compté deux fois.",
+}
+
+BALLOT_COOKIE = "bulletin"
+STAFF_COOKIE = "salle"
+COOKIE_SECONDS = 24 * 3600
+
+log = logging.getLogger(__name__)
+
+Answer = Response | Awaitable[Response]
+Handler = Callable[["Visit"], Answer]
+
+
+@dataclass
+class Form:
+    """What was typed and what was wrong with it; `errors` maps a field, or "" for the whole form, to a sentence."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "")
+
+
+@dataclass
+class Visit:
+    """One request, with all that a handler may want to know about it."""
+
+    request: Request
+    station: Station
+    at: datetime
+    form: Form
+    member: Member | None = None
+    status: int = 200
+
+    @cached_property
+    def contest(self) -> Contest:
+        """The contest as it is now; asks the database."""
+        return self.station.noticeboard.read()
+
+    @property
+    def edition(self) -> Edition:
+        """The edition as last read; asks nothing."""
+        return contests.edition_of(self.station.noticeboard.latest().edition)
+
+    @cached_property
+    def ballot(self) -> FilledBallot | None:
+        """The ballot that this browser holds."""
+        cookie = self.request.cookies.get(self.cookie_name(BALLOT_COOKIE))
+        return envelope.unseal(self.station.keys, self.station.contest, cookie)
+
+    def cookie_name(self, name: str) -> str:
+        return f"__Host-{name}" if self.station.settings.secure else name
+
+    def page(self, template: str, **context: Any) -> HTMLResponse:
+        """A page set from a template, with the status this visit has come to."""
+        return HTMLResponse(self.print_out(template, **context), self.status)
+
+    def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
+        contest = contest or self.contest
+        return press.print_out(
+            "fr",
+            template,
+            edition=contests.edition_of(contest.edition),
+            contest=contest,
+            state=str(contest.state(self.at)),
+            at=self.at,
+            demo=self.station.settings.demo,
+            static=shelf.address,
+            path=self.request.url.path,
+            url=lambda path: path,
+            staff=self.member,
+            **{"form": self.form, **context},
+        )
+
+    async def in_thread(self, function: Callable[..., Response], *arguments: Any) -> Response:
+        """The plain rest of an async handler, which may print and read."""
+        return await run_in_threadpool(function, self, *arguments)
+
+    def give(self, response: Response, ballot: FilledBallot) -> Response:
+        """Hand the ballot to the voter's browser."""
+        value = envelope.seal(self.station.keys, self.station.contest, ballot)
+        self.set_cookie(response, BALLOT_COOKIE, value, COOKIE_SECONDS)
+        return response
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
+        """A cookie for this site alone; without a value it is taken back."""
+        secure = self.station.settings.secure
+        response.set_cookie(
+            self.cookie_name(name), value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax"
+        )
+
+
+def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of one address. `form` shows the page whose form `post` reads; a refused form is shown again."""
+
+    async def endpoint(request: Request) -> Response:
+        station: Station = request.app.state.station
+        visit = Visit(request, station, station.clock.now(), Form())
+        handler = post if request.method == "POST" else get
+        if handler is None:
+            raise HTTPException(405)
+        try:
+            if request.method == "POST":
+                guards.require_same_site(request)
+                visit.form = await _read_form(request)
+            if (turned_away := await _enter(visit)) is not None:
+                return turned_away
+            return await _call(handler, visit)
+        except Refusal as refusal:
+            return await refuse(visit, refusal, form)
+        except HTTPException:
+            raise
+        except Exception as fault:
+            log.exception("a fault of ours at %s", request.scope["route"].path)
+            return await refuse_http(request, fault)
+
+    return endpoint
+
+
+async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) -> Response:
+    """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
+    visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
+    if form is not None and isinstance(refusal, Invalid | Expired):
+        visit.form.errors = dict(refusal.errors)
+        try:
+            return await _call(form, visit)
+        except Refusal as second:
+            return await refuse(visit, second)
+    response = await run_in_threadpool(refusal_page, visit, refusal.sentence)
+    if isinstance(refusal, Unavailable):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+async def refuse_http(request: Request, problem: Exception) -> Response:
+    """Starlette's own refusals, and our own faults, in the words of the house."""
+    station: Station = request.app.state.station
+    visit = Visit(request, station, station.clock.now(), Form())
+    visit.status = problem.status_code if isinstance(problem, HTTPException) else 500
+    sentence = HTTP_SENTENCES.get(visit.status, HTTP_SENTENCES[400])
+    response = await run_in_threadpool(refusal_page, visit, sentence)
+    if isinstance(problem, HTTPException) and problem.headers:
+        response.headers.update(problem.headers)
+    return response
+
+
+def refusal_page(visit: Visit, sentence: str) -> Response:
+    # The board as last read: the database may be the very thing that is away.
+    contest = visit.station.noticeboard.latest()
+    return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence, advice="")
+
+
+def gather(*checks: Callable[[], object]) -> None:
+    """Run every check, then refuse once with all that was wrong. Raises Invalid."""
+    errors: dict[str, str] = {}
+    for check in checks:
+        try:
+            check()
+        except Invalid as refusal:
+            errors.update(refusal.errors)
+    if errors:
+        raise Invalid.of(errors)
+
+
+async def _call(handler: Handler, visit: Visit) -> Response:
+    if inspect.iscoroutinefunction(handler):
+        answer: Response = await handler(visit)
+        return answer
+    result = await run_in_threadpool(handler, visit)
+    assert isinstance(result, Response)  # noqa: S101
+    return result
+
+
+async def _enter(visit: Visit) -> Response | None:
+    """Let a visitor of a room in, or answer instead. Raises Forbidden."""
+    role = doors.keeper(visit.request.url.path)
+    if role is None:
+        return None
+    cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
+    visit.member = await run_in_threadpool(who, visit.station, cookie, visit.at)
+    if visit.member is None:
+        if visit.request.method == "POST":
+            raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")
+        return RedirectResponse("/entrer", 303)
+    if visit.member.role is not role:
+        raise Forbidden("Cette salle n’est pas la vôtre.")
+    return None
+
+
+def who(station: Station, cookie: str | None, at: datetime) -> Member | None:
+    with station.database.reading() as session:
+        return staff.member(session, cookie, at)
+
+
+async def _read_form(request: Request) -> Form:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "" and not await request.body():
+        return Form()  # a button alone
+    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        raise HTTPException(415)
+    data = await request.form(max_files=0, max_fields=guards.MOST_FIELDS, max_part_size=guards.LONGEST_FIELD)
+    # NUL is the one character that a database refuses to hold.
+    return Form({name: value.replace("\0", "\ufffd") for name, value in data.items() if isinstance(value, str)})

@@ -1,0 +1,51 @@
+"""Every address of the site, in one table."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from vote.web import booth, bureau, demo, doors, jury, notices, shelf, sign_in, urn
+from vote.web.pages import page
+
+# fmt: off
+TABLE = (
+    # address                  what it shows            what its form does        the page that holds the form
+    ("/",                      booth.home,              None,                     None),
+    ("/laureats/{slug}",       booth.laureate,          None,                     None),
+    ("/bulletin",              None,                    booth.fill,               booth.home),
+    ("/confirmation",          booth.waiting,           booth.confirm_by_code,    booth.waiting),
+    ("/confirmation/{token}",  booth.link,              booth.confirm_by_link,    booth.link),
+    ("/recu",                  booth.receipt,           None,                     None),
+    ("/urne",                  urn.check,               None,                     None),
+    ("/resultats",             notices.show_results,    None,                     None),
+    ("/resultats.json",        notices.results_json,    None,                     None),
+    ("/resultats.csv",         notices.results_csv,     None,                     None),
+    ("/reglement",             notices.rules,           None,                     None),
+    ("/donnees-personnelles",  notices.privacy,         None,                     None),
+    ("/accessibilite",         notices.accessibility,   None,                     None),
+    ("/jury",                  jury.count,              None,                     None),
+    ("/jury/flux",             jury.stream,             None,                     None),
+    ("/bureau",                bureau.desk,             None,                     None),
+    ("/bureau/cloture",        None,                    bureau.close,             bureau.desk),
+    ("/bureau/prolongation",   None,                    bureau.extend,            bureau.desk),
+    ("/bureau/proclamation",   None,                    bureau.publish,           bureau.desk),
+    ("/entrer",                sign_in.ask,             sign_in.send,             sign_in.ask),
+    ("/entrer/code",           sign_in.code,            sign_in.enter_by_code,    sign_in.code),
+    ("/entrer/{token}",        sign_in.link,            sign_in.enter_by_link,    None),
+    ("/sortir",                None,                    sign_in.leave,            None),
+    ("/sante",                 notices.alive,           None,                     None),
+    ("/pret",                  notices.ready,           None,                     None),
+    ("/demo/courrier",         demo.mailbox,            None,                     None),
+)
+# fmt: on
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of the site. Raises Misuse where one of them has no access rule."""
+    found: list[BaseRoute] = [
+        Route(path, page(show, act, form), methods=[m for m, h in (("GET", show), ("POST", act)) if h is not None])
+        for path, show, act, form in TABLE
+    ]
+    found.append(Route("/static/{name}", shelf.fetch))
+    doors.check(route.path for route in found if isinstance(route, Route))
+    return found
