@@ -11,7 +11,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format bench lock clean
+.PHONY: help demo test quick format pictures bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ format: .venv/.checks ## put code and templates in their form
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/djlint --quiet --reformat templates
+
+pictures: .venv/.checks ## pictures of every page and state, into pictures/
+	@$(BIN)/python bench/pictures.py
 
 bench: .venv/.checks ## the benchmark beside its baselines
 	@$(BIN)/python -m bench

@@ -48,6 +48,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server.drop(name)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with nothing in it, on each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new' / 'vote.db'}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = f"empty_{uuid4().hex}"
+    server.create(name)
+    yield server.url(name)
+    server.drop(name)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     found = Database(database_url)

@@ -10,14 +10,18 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+import pages_inspector
+from httpx2 import Response
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from vote import addresses, contests, editions, postman, schema, staff, station
+from vote import addresses, contests, editions, postman, schema, staff, station, tally
+from vote.addresses import Address
 from vote.app import create_app
 from vote.carriers import Pigeonhole
 from vote.db import Database
-from vote.models import Role
+from vote.models import Role, Table
 from vote.settings import Settings
 from vote.station import Station
 
@@ -85,7 +89,19 @@ class House:
             self.app, base_url=SITE, headers={"Sec-Fetch-Site": "same-origin"}, raise_server_exceptions=True
         )
         client.portal = self.main.portal
+        client.event_hooks = {"response": [pages_inspector.visit]}
         return client
+
+    def contents(self) -> dict[str, list[str]]:
+        """Every row of every table, sorted, as the database holds it."""
+        with self.database.reading() as session:
+            tables = Table.metadata.tables.items()
+            return {name: sorted(repr(tuple(row)) for row in session.execute(select(table))) for name, table in tables}
+
+    def ballots(self) -> dict[str, int]:
+        """Ballots by laureate's slug, recounted."""
+        with self.database.reading() as session:
+            return tally.recount(session, CONTEST)
 
     def carry_letters(self) -> None:
         """Empty the outbox of what is due."""
@@ -102,10 +118,15 @@ class House:
     def voter(self, address: str) -> Voter:
         return Voter(self, address)
 
+    def enter(self, role: Role, address: str = "") -> Address:
+        """Enter a member on the list, who has yet to sign in; at {role}@example.org unless told otherwise."""
+        parsed = addresses.parse(address or f"{role}@example.org")
+        staff.add(self.database, CONTEST, parsed, f"Camille ({role})", role, self.clock.now(), "les tests")
+        return parsed
+
     def member(self, role: Role) -> Member:
         """A juror or an officer, entered and signed in."""
-        address = addresses.parse(f"{role}@example.org")
-        staff.add(self.database, CONTEST, address, f"Camille ({role})", role, self.clock.now(), "les tests")
+        address = self.enter(role)
         token = staff.invite(self.database, self.station.keys, address, self.clock.now())
         found = Member(self.client(), role)
         assert found.client.post(f"/entrer/{token}", data={}, follow_redirects=False).status_code == 303
@@ -119,8 +140,8 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings, clock: StoppedClock) -> Iterator[House]:
-    app = create_app(settings, clock, contest=CONTEST, work_here=False)
+def open_house(settings: Settings, clock: StoppedClock, *, work_here: bool = False) -> Iterator[House]:
+    app = create_app(settings, clock, contest=CONTEST, work_here=work_here)
     assert settings.pigeonhole is not None
     with TestClient(app, base_url=SITE) as main:
         yield House(app, clock, main, Pigeonhole(settings.pigeonhole))
@@ -134,7 +155,7 @@ class Voter:
         self.address = address
         self.browser = house.client()
 
-    def choose(self, laureate: str = "ilot-femmes", address: str | None = None):  # type: ignore[no-untyped-def]
+    def choose(self, laureate: str = "ilot-femmes", address: str | None = None) -> Response:
         """Fill the ballot and send it; follows to the waiting page."""
         form = {"laureate": laureate, "email": self.address if address is None else address}
         return self.browser.post("/bulletin", data=form)
@@ -155,13 +176,13 @@ class Voter:
         assert found is not None
         return found.group(1)
 
-    def type_code(self, code: str | None = None, **form: str):  # type: ignore[no-untyped-def]
+    def type_code(self, code: str | None = None, **form: str) -> Response:
         return self.browser.post("/confirmation", data={"code": code or self.code(), **form})
 
-    def open_link(self):  # type: ignore[no-untyped-def]
+    def open_link(self) -> Response:
         return self.browser.get(self.link())
 
-    def press_button(self, **form: str):  # type: ignore[no-untyped-def]
+    def press_button(self, **form: str) -> Response:
         """Press the button of the page that the link shows."""
         return self.browser.post(self.link(), data=form)
 
@@ -181,13 +202,13 @@ class Member:
     client: TestClient
     role: Role
 
-    def close(self, reason: str = "Essai", word: str = "CLORE"):  # type: ignore[no-untyped-def]
+    def close(self, reason: str = "Essai", word: str = "CLORE") -> Response:
         return self.client.post("/bureau/cloture", data={"reason": reason, "word": word})
 
-    def extend(self, until: str, reason: str = "Essai", word: str = "PROLONGER"):  # type: ignore[no-untyped-def]
+    def extend(self, until: str, reason: str = "Essai", word: str = "PROLONGER") -> Response:
         return self.client.post("/bureau/prolongation", data={"until": until, "reason": reason, "word": word})
 
-    def publish(self, reason: str = "Essai", word: str = "PROCLAMER"):  # type: ignore[no-untyped-def]
+    def publish(self, reason: str = "Essai", word: str = "PROCLAMER") -> Response:
         return self.client.post("/bureau/proclamation", data={"reason": reason, "word": word})
 
 

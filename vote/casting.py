@@ -10,21 +10,20 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vote import envelope, outbox, poll_book, tally, words
+from vote import contests, envelope, outbox, poll_book, tally, words
 from vote.db import Database, insert
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
-from vote.models import TRIES, Contest, Delivery, Envelope, LetterKind, State, Verification
+from vote.models import TRIES, VERIFICATION_LASTS, Contest, Delivery, Envelope, LetterKind, State, Verification
 from vote.outbox import NewLetter
 from vote.tokens import Keys
 
 PURPOSE = "vote"
-VERIFICATION_LASTS = timedelta(minutes=30)
 
-CHOOSE = "Choisissez une des structures lauréates : aucune n’est cochée."
-ALREADY = "Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire."
-LATE = "Ce code ou ce lien n’est plus valable : demandez une nouvelle lettre, elle arrive en quelques instants."
+CHOOSE = "Choisissez une des structures lauréates : aucune n’est cochée."
+ALREADY = "Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire."
+LATE = "Ce code ou ce lien n’est plus valable : demandez une nouvelle lettre, elle arrive en quelques instants."
 EXHAUSTED = (
-    "Cinq codes faux ont été saisis : demandez une nouvelle lettre, ou ouvrez le lien de celle que vous avez reçue."
+    "Cinq codes faux ont été saisis : demandez une nouvelle lettre, ou ouvrez le lien de celle que vous avez reçue."
 )
 
 
@@ -82,11 +81,12 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
         answers: list[bytes | Refusal] = []
         fresh: list[dict[str, object]] = []
         letters: list[NewLetter] = []
+        again: list[Verification] = []
         for asked in requests:
             verification = held.get(asked.earlier or b"")
             if verification is not None and verification.voter_key == asked.voter_key:
                 subject = verification.id
-                verification.delivery = Delivery.WAITING
+                again.append(verification)
             else:
                 subject = envelope.new_verification_id()
                 fresh.append(_new_verification(booth.contest, subject, asked.voter_key, at))
@@ -95,6 +95,9 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
         if fresh:
             session.execute(insert(session, Verification), fresh)
         outbox.post(session, letters, at)
+        # After their letters: whoever holds both a letter and its verification took them in this order.
+        for verification in again:
+            verification.delivery = Delivery.WAITING
         return answers
 
 
@@ -105,9 +108,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
     confirms the same ballot again gets the same receipt, after the closure too.
     """
     with booth.database.writing() as session:
-        # Shared by all who cast, exclusive for a closure: once this row is ours, no closure can be acknowledged
-        # before our commit, and one that was acknowledged before is seen here.
-        contest = session.get_one(Contest, booth.contest, with_for_update={"read": True})
+        contest = contests.shared(session, booth.contest)
         verifications = _locked(session, (confirmation.verification_id for confirmation in confirmations))
         outcomes: dict[int, Receipt | Refusal] = {}
         proven: dict[int, bytes] = {}
@@ -143,9 +144,9 @@ def is_cast(session: Session, ballot_code: bytes) -> bool:
 
 def not_open(contest: Contest, at: datetime) -> Conflict:
     if contest.state(at) is State.BEFORE:
-        return Conflict(f"Le vote n’est pas encore ouvert : il ouvre le {words.instant(contest.opens_at)}.")
+        return Conflict(f"Le vote n’est pas encore ouvert : il ouvre le {words.instant(contest.opens_at)}.")
     ended = words.last_moment(contest.ended_at) if contest.closed_at is None else words.instant(contest.ended_at)
-    return Conflict(f"Le vote est clos depuis le {ended} : ce bulletin n’a pas été compté.")
+    return Conflict(f"Le vote est clos depuis le {ended} : ce bulletin n’a pas été compté.")
 
 
 def _judge(keys: Keys, verification: Verification | None, confirmation: Confirmation, at: datetime) -> Refusal | None:
@@ -163,7 +164,7 @@ def _judge(keys: Keys, verification: Verification | None, confirmation: Confirma
     if left == 0:
         return Expired(EXHAUSTED)
     tries = "il vous reste un essai" if left == 1 else f"il vous reste {left} essais"
-    return Invalid(f"Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", field="code")
+    return Invalid(f"Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", field="code")
 
 
 def _cast(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -13,20 +13,24 @@ import click
 from vote import addresses, audit, contests, editions, minutes, schema, serving, settings, staff, tally, words
 from vote.clock import Clock, RunningClock
 from vote.db import Database
-from vote.errors import Misuse, Refusal
+from vote.errors import Misuse, Refusal, Unavailable
 from vote.models import Role
 
 OPERATOR = "l’opérateur"
 
 
 class House(click.Group):
-    """Refusals and misuse end a command with one sentence, not with a traceback."""
+    """What an operator can mend ends a command with one sentence, not with a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except Unavailable as problem:
+            raise click.ClickException("The database does not answer: check DATABASE_URL, and its server.") from problem
         except (Misuse, Refusal) as problem:
             raise click.ClickException(str(problem)) from problem
+        except OSError as problem:
+            raise click.ClickException(f"{problem.filename or ctx.info_name}: {problem.strerror}.") from problem
 
 
 @click.group(cls=House, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,7 +69,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the database to the schema of this version; safe to repeat."""
-    with _database() as database:
+    with closing(Database(settings.database_url())) as database:
         schema.upgrade(database)
     click.echo("The database has the schema of this version.")
 
@@ -173,11 +177,9 @@ def run_audit() -> None:
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    database = Database(settings.database_url())
-    try:
+    with closing(Database(settings.database_url())) as database:
+        schema.require_current(database)
         yield database
-    finally:
-        database.close()
 
 
 def _slug() -> str:

@@ -12,11 +12,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from vote import editions, minutes, tally, words
-from vote.db import Database
+from vote.db import Database, take_turn
 from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
 from vote.models import Act, Contest, Laureate, Signature, State
 
+LOCK = 0x5343_5255_5449  # "SCRUTI": shared by all who cast, exclusive for an act on the contest
+ALONE = {"key_share": True}  # lets foreign keys pass: a stream of those would keep an act waiting as well
 LONGEST_REASON = 500
 LONGEST_EXTENSION = timedelta(days=60)
 
@@ -35,6 +37,13 @@ def read(session: Session, slug: str) -> Contest:
     return contest
 
 
+def shared(session: Session, slug: str) -> Contest:
+    """The contest for a commit of votes: no act is acknowledged before that commit, and earlier ones are seen here."""
+    # The turn, because a closure would wait without end for a row that voters, one after the other, always share.
+    take_turn(session, LOCK, shared=True)
+    return session.get_one(Contest, slug, with_for_update={"read": True})
+
+
 def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
     """Load the edition and answer "created", "changed" or "unchanged". Idempotent.
 
@@ -43,7 +52,8 @@ def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
     """
     with database.writing() as session:
         text = edition.canonical()
-        contest = session.get(Contest, edition.contest, with_for_update=True)
+        take_turn(session, LOCK)
+        contest = session.get(Contest, edition.contest, with_for_update=ALONE)
         if contest is None:
             session.add(
                 Contest(slug=edition.contest, edition=text, opens_at=edition.opens_at, closes_at=edition.closes_at)
@@ -63,7 +73,7 @@ def close(database: Database, slug: str, *, who: str, why: str, at: datetime) ->
     """Close before the deadline. Once this returns, no node adds a ballot."""
     with database.writing() as session:
         contest = _held(session, slug)
-        _require(contest.is_open(at), f"Une clôture n’est possible que pendant le vote ; {_now(contest, at)}.")
+        _require(contest.is_open(at), f"Une clôture n’est possible que pendant le vote ; {_now(contest, at)}.")
         contest.closed_at = at
         _minute(
             session,
@@ -81,7 +91,7 @@ def extend(database: Database, slug: str, *, until: datetime, who: str, why: str
     """Move the deadline to `until`, later than it was, while the contest is still open."""
     with database.writing() as session:
         contest = _held(session, slug)
-        _require(contest.is_open(at), f"Une prolongation n’est possible que pendant le vote ; {_now(contest, at)}.")
+        _require(contest.is_open(at), f"Une prolongation n’est possible que pendant le vote ; {_now(contest, at)}.")
         if not contest.closes_at < until <= at + LONGEST_EXTENSION:
             deadline = words.instant(contest.closes_at)
             raise Invalid(
@@ -106,7 +116,7 @@ def publish(database: Database, slug: str, *, who: str, why: str, at: datetime) 
     with database.writing() as session:
         contest = _held(session, slug)
         _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
-        _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
+        _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
         balance = tally.balance(session, slug)
         votes = tally.recount(session, slug)
         _require(
@@ -124,20 +134,21 @@ def check_reason(why: str) -> str:
     """The reason of an act, on one line. Raises Invalid."""
     reason = " ".join(why.split())
     if not reason:
-        raise Invalid("Donnez la raison de cet acte : elle est inscrite au procès-verbal.", field="reason")
+        raise Invalid("Donnez la raison de cet acte : elle est inscrite au procès-verbal.", field="reason")
     if len(reason) > LONGEST_REASON:
-        raise Invalid(f"La raison est trop longue : {LONGEST_REASON} caractères au plus.", field="reason")
+        raise Invalid(f"La raison est trop longue : {LONGEST_REASON} caractères au plus.", field="reason")
     return reason
 
 
 def _correct(session: Session, contest: Contest, edition: Edition, text: str, at: datetime, who: str) -> None:
     old = edition_of(contest.edition)
     cast = session.scalar(select(Signature.contest).where(Signature.contest == contest.slug).limit(1)) is not None
+    published = contest.published_at is not None
     slugs = [laureate.slug for laureate in edition.laureates]
-    if cast and sorted(slugs) != sorted(laureate.slug for laureate in old.laureates):
+    if (cast or published) and sorted(slugs) != sorted(laureate.slug for laureate in old.laureates):
         raise Misuse("The list of laureates cannot change: ballots have been cast for the one in the database.")
     if (edition.opens_at, edition.closes_at) != (old.opens_at, old.closes_at):
-        if cast or contest.closed_at is not None:
+        if cast or published or contest.closed_at is not None:
             raise Misuse("The dates cannot change by the edition once voting has begun: use `vote contest extend`.")
         contest.opens_at, contest.closes_at = edition.opens_at, edition.closes_at
     if not cast:
@@ -171,7 +182,9 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
 
 def _held(session: Session, slug: str) -> Contest:
     """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours."""
-    return session.get_one(Contest, slug, with_for_update=True)
+    read(session, slug)
+    take_turn(session, LOCK)
+    return session.get_one(Contest, slug, with_for_update=ALONE)
 
 
 def _minute(

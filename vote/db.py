@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Table, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import Connection, DateTime, Dialect, Table, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,7 +19,7 @@ from sqlalchemy.orm import Session
 from vote.errors import Unavailable
 
 BUSY_SECONDS = 5
-AWAY = "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
+AWAY = "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
 
 
 class Instant(TypeDecorator[datetime]):
@@ -49,6 +51,8 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(writing=True)
+        # SQLite lets writers wait by trying now and then, at the mercy of luck: those of one process queue here first.
+        self._turn: AbstractContextManager[None] = Turn() if self.embedded else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -59,23 +63,63 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction. On SQLite it holds the only write lock from its first statement on."""
-        with _honest(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with _honest(), self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """One transaction for a change of schema."""
-        with _honest(), self._writer.begin() as connection:
+        with _honest(), self._turn, self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
         self.engine.dispose()
 
 
+class Turn:
+    """A lock for threads, taken in the order of arrival; who has waited too long is told Unavailable."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        called = threading.Event()
+        with self._lock:
+            if not self._held:
+                self._held = True
+                return
+            self._waiting.append(called)
+        if not called.wait(BUSY_SECONDS):
+            with self._lock:
+                if not called.is_set():
+                    self._waiting.remove(called)
+                    raise Unavailable(AWAY)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
 def insert(session: Session, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows ON CONFLICT, in the dialect of this session."""
     target: Table = table.__table__
     return sqlite.insert(target) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(target)
+
+
+def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:
+    """Wait until `lock` is ours, and keep it to the end of the transaction: served in the order of arrival.
+
+    Shared turns go together, yet none of them passes an exclusive one that already waits; row locks promise no such
+    thing. On SQLite the only write lock is every turn.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        session.execute(text(f"SELECT {function}(:lock)"), {"lock": lock})
 
 
 @contextmanager

@@ -11,7 +11,7 @@ BALLOT_CODE_BYTES = 10
 SALT_BYTES = 32
 VERIFICATION_BYTES = 16
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LOOKALIKES = str.maketrans("OIL", "011", "-  \t\u202f")
+LOOKALIKES = str.maketrans("OIL", "011", "- \u00a0\t\u202f")
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,10 +88,10 @@ def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **contex
     # The same for every try, so that a mailbox which received a letter twice may show it once.
     message["Message-ID"] = f"<{sha256(letter.id).hexdigest()[:32]}.{name}@{head.mail_from.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    message["Content-Language"] = letter.language
     shared = {"edition": head.edition, "site": head.public_url, **context}
     message.set_content(press.print_out(letter.language, f"letters/{name}.txt", **shared))
     message.add_alternative(press.print_out(letter.language, f"letters/{name}.html", **shared), subtype="html")
+    message["Content-Language"] = letter.language  # set before, it would go with the first part
     return message
 
 

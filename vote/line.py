@@ -15,8 +15,8 @@ from vote.errors import Unavailable
 Entry = TypeVar("Entry")
 Outcome = TypeVar("Outcome")
 
-FULL = "Trop de personnes votent en ce moment même ; rien n’a été enregistré. Réessayez dans quelques secondes."
-CLOSING = "Le bureau de vote redémarre ; rien n’a été enregistré. Réessayez dans quelques secondes."
+FULL = "Trop de personnes votent en ce moment même ; rien n’a été enregistré. Réessayez dans quelques secondes."
+CLOSING = "Le bureau de vote redémarre ; rien n’a été enregistré. Réessayez dans quelques secondes."
 
 log = logging.getLogger(__name__)
 

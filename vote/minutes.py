@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from vote.db import take_turn
 from vote.models import Act, Minute
 
-ADVISORY_LOCK = 0x5052_4F43_4553  # "PROCES": one writer of minutes at a time on PostgreSQL
+LOCK = 0x5052_4F43_4553  # "PROCES": one writer of minutes at a time
 
 
 def record(
@@ -28,8 +29,7 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> Minute:
     """Add the next line, in the caller's transaction. `who` is a name fit for the public, never an address."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
+    take_turn(session, LOCK)
     latest = session.scalars(
         select(Minute).where(Minute.contest == contest).order_by(Minute.number.desc()).limit(1)
     ).first()

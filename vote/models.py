@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from vote.db import Instant
 
 TRIES = 5
+VERIFICATION_LASTS = timedelta(minutes=30)
 
 # Tables that must not tell the order of arrival have random keys and, on SQLite, no rowid.
 UNORDERED = {"sqlite_with_rowid": False}
@@ -55,7 +56,9 @@ class Contest(Table):
 
     def is_open(self, at: datetime) -> bool:
         """Whether a ballot may be cast at `at`. The deadline itself is too late."""
-        return self.closed_at is None and self.opens_at <= at < self.closes_at
+        # Published: the clock of a node may be slow, or its voter have waited across the deadline and the publication.
+        ended = self.closed_at is not None or self.published_at is not None
+        return not ended and self.opens_at <= at < self.closes_at
 
     def state(self, at: datetime) -> State:
         if self.published_at is not None:

@@ -10,11 +10,12 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from vote.db import Database, insert
-from vote.models import Delivery, LetterKind, OutgoingLetter, Verification
+from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, Verification
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
-DELAYS = (15, 60, 300, 900, 1800, 3600, 7200)  # seconds before the next try; the last one repeats
-MOST_TRIES = 30
+DELAYS = (15, 60, 300, 600)  # seconds before the next try; the last one repeats: somebody waits for the code
+MOST_TRIES = 50  # about eight hours
+ON_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,15 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
         for letter in letters
     }
     if rows:
-        session.execute(statement, list(rows.values()))
+        # In one order for all nodes, so that two of them never wait for each other crosswise.
+        session.execute(statement, [rows[subject] for subject in sorted(rows)])
 
 
 def take(database: Database, at: datetime, most: int) -> list[Posted]:
-    """Take letters that are due, oldest first; no other postman gets them while they are in hand."""
+    """Take letters that are due, oldest first; no other postman gets them while they are in hand.
+
+    A letter that leaves late, the mail server or the postman having been away, still gives its reader the whole time.
+    """
     due = (
         select(OutgoingLetter.id)
         .where(OutgoingLetter.due_at <= at)
@@ -86,7 +91,14 @@ def take(database: Database, at: datetime, most: int) -> list[Posted]:
         .execution_options(synchronize_session=False)
     )
     with database.writing() as session:
-        return [Posted(*row) for row in session.execute(claim)]
+        bag = [Posted(*row) for row in session.execute(claim)]
+        late = select(Verification).where(
+            Verification.id.in_([letter.id for letter in bag]),
+            Verification.expires_at < at + VERIFICATION_LASTS - ON_TIME,
+        )
+        for verification in session.scalars(late.order_by(Verification.id).with_for_update()):
+            verification.expires_at = at + VERIFICATION_LASTS
+        return bag
 
 
 def anything_due(database: Database, at: datetime) -> bool:
@@ -94,16 +106,17 @@ def anything_due(database: Database, at: datetime) -> bool:
         return session.scalar(select(OutgoingLetter.id).where(OutgoingLetter.due_at <= at).limit(1)) is not None
 
 
-def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery]], at: datetime) -> None:
-    """Sent, or refused for good: the address goes, the outcome stays with the verification. Waiting: a later try."""
+def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery | None]], at: datetime) -> None:
+    """Sent, or refused for good: the address goes, the outcome stays with the verification. Waiting: a later try.
+    None, where there was nothing left to say: the address goes."""
     with database.writing() as session:
-        for letter, outcome in outcomes:
+        for letter, outcome in sorted(outcomes, key=lambda settled: settled[0].id):
             # The owner may have corrected the address meanwhile: that is another letter, and it stays.
             mine = (OutgoingLetter.id == letter.id) & (OutgoingLetter.address == letter.address)
             if outcome is Delivery.WAITING and letter.tries < MOST_TRIES:
                 wait = timedelta(seconds=DELAYS[min(letter.tries, len(DELAYS)) - 1])
                 session.execute(update(OutgoingLetter).where(mine).values(due_at=at + wait))
-            elif session.execute(delete(OutgoingLetter).where(mine).returning(OutgoingLetter.id)).first():
+            elif session.execute(delete(OutgoingLetter).where(mine).returning(OutgoingLetter.id)).first() and outcome:
                 kept = Delivery.REFUSED if outcome is Delivery.WAITING else outcome
                 session.execute(update(Verification).where(Verification.id == letter.id).values(delivery=kept))
 
@@ -115,5 +128,5 @@ def waiting(session: Session) -> int:
 def recent(session: Session) -> tuple[int, int]:
     """How many of the verifications still remembered had their letter sent, and refused."""
     rows = select(Verification.delivery, func.count()).group_by(Verification.delivery)
-    found = dict(session.execute(rows).tuples().all())
+    found = dict(session.execute(rows).all())
     return found.get(Delivery.SENT, 0), found.get(Delivery.REFUSED, 0)

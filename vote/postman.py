@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vote import letters, outbox
 from vote.carriers import Carrier
@@ -19,6 +19,7 @@ from vote.outbox import Posted
 CARRIERS = 4
 BAGFUL = 10
 BAG_SECONDS = 60  # a bag still open after that is left to others, well before its letters fall due again
+SETTLE_SECONDS = 60
 PAUSE = 1.0
 
 log = logging.getLogger(__name__)
@@ -78,16 +79,39 @@ def deliver(database: Database, clock: Clock, head: Letterhead, carrier: Carrier
     bag = outbox.take(database, clock.now(), BAGFUL)
     started = time.monotonic()
     outcomes = []
-    for letter in bag:
-        if time.monotonic() - started > BAG_SECONDS:
-            break
-        outcomes.append((letter, _hand_over(database, clock, head, carrier, letter)))
-    outbox.settle(database, outcomes, clock.now())
+    try:
+        for letter in bag:
+            if time.monotonic() - started > BAG_SECONDS:
+                break
+            outcomes.append((letter, _hand_over(database, clock, head, carrier, letter)))
+    finally:
+        _settle(database, clock, outcomes)
     return len(bag)
 
 
-def _hand_over(database: Database, clock: Clock, head: Letterhead, carrier: Carrier, letter: Posted) -> Delivery:
-    with database.reading() as session:
-        message = letters.write(session, head, letter, clock.now())
+def _hand_over(database: Database, clock: Clock, head: Letterhead, carrier: Carrier, letter: Posted) -> Delivery | None:
+    try:
+        with database.reading() as session:
+            message = letters.write(session, head, letter, clock.now())
+    except Unavailable:
+        raise
+    except Exception:
+        # It alone is held up, not the letters that share its bag.
+        log.exception("a letter could not be written")
+        return Delivery.WAITING
     # A letter whose subject is gone has nothing left to say; its address must go all the same.
-    return Delivery.SENT if message is None else carrier.carry(message, letter.address)
+    return None if message is None else carrier.carry(message, letter.address)
+
+
+def _settle(database: Database, clock: Clock, outcomes: Sequence[tuple[Posted, Delivery | None]]) -> None:
+    """What was accepted must not leave again: while the database is away, wait for it."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            outbox.settle(database, outcomes, clock.now())
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,7 @@ def _press(lang: str) -> Environment:
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["t"] = lambda text: _in(text, lang)
+    environment.filters["from_iso"] = datetime.fromisoformat
     environment.filters["iso"] = lambda at: at.isoformat(timespec="seconds")
     environment.filters["local_input"] = words.local_input
     for name in ("instant", "last_moment", "day", "hour", "clock_time", "number", "percent"):

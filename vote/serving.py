@@ -7,7 +7,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -32,11 +32,11 @@ DEMO_STAFF = (
 
 def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None = None) -> None:
     """Serve until SIGTERM; then finish what waits, and return."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    edition = _edition()
-    clock = clock or _clock(chosen)
-    _check_schema(chosen)
-    app = create_app(chosen, clock, contest=edition.contest, work_here=work_here)
+    _keep_log()
+    contest = _loaded(chosen).contest
+    app = create_app(chosen, clock or _clock(chosen), contest=contest, work_here=work_here)
+    # Once uvicorn has drained, it raises the signal again, which would end the process short of returning.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.run(
         app,
         host=host,
@@ -53,10 +53,10 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
 
 def work(chosen: Settings) -> None:
     """Carry letters and keep house until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    _check_schema(chosen)
-    database, keys = Database(chosen.database_url), Keys(chosen.secrets)
-    worker = Worker(database, _clock(chosen), station.letterhead(chosen, keys, _edition()), station.carriers(chosen))
+    _keep_log()
+    head = station.letterhead(chosen, Keys(chosen.secrets), _loaded(chosen))
+    database = Database(chosen.database_url)
+    worker = Worker(database, _clock(chosen), head, station.carriers(chosen))
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -101,6 +101,11 @@ def demo(folder: Path, port: int) -> None:
         serve(chosen, host="127.0.0.1", work_here=True, clock=clock)
 
 
+def _keep_log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
 @contextmanager
 def _clock_kept(path: Path, clock: Clock) -> Iterator[None]:
     """The next demonstration in this folder goes on from where this one stopped: its time never runs backwards."""
@@ -125,7 +130,9 @@ def _clock(chosen: Settings) -> Clock:
     return RunningClock.from_instant(chosen.clock_from) if chosen.clock_from else RunningClock()
 
 
-def _check_schema(chosen: Settings) -> None:
-    database = Database(chosen.database_url)
-    schema.require_current(database)
-    database.close()
+def _loaded(chosen: Settings) -> Edition:
+    """The edition as the database holds it. Raises Misuse where the database is not ready for this version."""
+    with closing(Database(chosen.database_url)) as database:
+        schema.require_current(database)
+        with database.reading() as session:
+            return contests.edition_of(contests.read(session, _edition().contest).edition)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from vote.errors import Misuse
 
@@ -77,11 +81,19 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:  # noqa: TID25
     """The database alone, for commands that need nothing else; with SQLAlchemy's driver named."""
     url = environ.get("DATABASE_URL") or DEFAULT_DATABASE
     scheme, separator, rest = url.partition("://")
-    if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+    if separator and scheme in {"postgres", "postgresql", "postgresql+psycopg"} and _parses(url):
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite" and rest.strip("/") not in {"", ":memory:"}:
         return url
     raise Misuse("DATABASE_URL is not usable: give sqlite:///path/to/file.db or postgresql://user:password@host/name.")
+
+
+def _parses(url: str) -> bool:
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return True
 
 
 def edition_file(environ: Mapping[str, str] = os.environ) -> Path | None:  # noqa: TID251
@@ -123,8 +135,7 @@ def _pepper(environ: Mapping[str, str]) -> bytes:
 
 def _public_url(environ: Mapping[str, str]) -> str:
     value = _required(environ, "VOTE_PUBLIC_URL", "letters link to it; give https://vote.example.org").rstrip("/")
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+    if re.fullmatch(r"https?://([\w.-]+|\[[\da-f:]+\])(:\d{1,5})?", value, re.IGNORECASE | re.ASCII) is None:
         raise Misuse("VOTE_PUBLIC_URL is not usable: give a scheme and a host only, such as https://vote.example.org.")
     return value
 
@@ -144,13 +155,16 @@ def _smtp(url: str) -> Smtp:
         raise Misuse("SMTP_URL is not usable: its port is not a number.") from problem
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise Misuse("SMTP_URL is not usable: give smtp://user:password@host:port?starttls=1 or smtps://….")
+    user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    if not f"{user}{password}".isascii():
+        raise Misuse("SMTP_URL is not usable: its user and password may hold ASCII characters only.")
     implicit = parts.scheme == "smtps"
     return Smtp(
         host=parts.hostname,
         port=port or (465 if implicit else 587 if "starttls=1" in parts.query else 25),
         tls="implicit" if implicit else "starttls" if "starttls=1" in parts.query else "none",
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
+        user=user,
+        password=password,
     )
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from vote import minutes, outbox
+from vote import contests, minutes, outbox
 from vote.addresses import Address
 from vote.db import Database
 from vote.errors import Expired, Invalid, Misuse
@@ -22,8 +22,8 @@ PURPOSE = "sign-in"
 SIGN_IN_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
 
-WRONG = "Ce code n’est pas le bon : relisez la dernière lettre reçue."
-LATE = "Ce code ou ce lien n’est plus valable : demandez-en un nouveau."
+WRONG = "Ce code n’est pas le bon : relisez la dernière lettre reçue."
+LATE = "Ce code ou ce lien n’est plus valable : demandez-en un nouveau."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,14 @@ class Member:
 
 
 def add(database: Database, contest: str, address: Address, name: str, role: Role, at: datetime, who: str) -> None:
-    """Enter a member, or give a known one another name or role; the minutes name the person, not the address."""
+    """Enter a member, or give a known one another name or role; the minutes name the person, not the address.
+
+    Raises Misuse.
+    """
     if not name.strip():
         raise Misuse("The name is empty: give --name, the minutes call people by it.")
     with database.writing() as session:
+        contests.read(session, contest)
         known = session.get(Staff, address.canonical)
         before = {"name": known.name, "role": str(known.role)} if known else None
         after = {"name": name, "role": str(role)}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vote import minutes, poll_book
 from vote.db import Database, insert
 from vote.editions import Edition, Laureate
-from vote.models import Act, Envelope, RunningCount, Turnout
+from vote.models import Act, Envelope, Minute, RunningCount, Turnout
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,16 @@ def consult(database: Database, contest: str, edition: Edition, *, who: str, at:
         return count(session, contest, edition, at)
 
 
+def watch(database: Database, contest: str, *, who: str, since: datetime, at: datetime) -> None:
+    """A minute for a juror who follows the count live without having opened its page since `since`."""
+    with database.writing() as session:
+        opened = select(Minute.number).where(
+            Minute.contest == contest, Minute.act == Act.CONSULTATION, Minute.who == who, Minute.at >= since
+        )
+        if session.scalar(opened.limit(1)) is None:
+            minutes.record(session, contest, Act.CONSULTATION, who=who, why="Ouverture du décompte en direct.", at=at)
+
+
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
     rows = standings(edition, running_count(session, contest))
     return Count(rows, poll_book.signatures(session, contest), hours(session, contest), at)
@@ -120,7 +130,7 @@ def running_count(session: Session, contest: str) -> dict[str, int]:
 def recount(session: Session, contest: str) -> dict[str, int]:
     """Votes by laureate's slug, counted from the ballots themselves."""
     rows = select(Envelope.laureate, func.count()).where(Envelope.contest == contest).group_by(Envelope.laureate)
-    return dict(session.execute(rows).tuples().all())
+    return dict(session.execute(rows).all())
 
 
 def hours(session: Session, contest: str) -> list[Hour]:

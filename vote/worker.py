@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from vote import staff
 from vote.carriers import Carrier
@@ -15,7 +15,7 @@ from vote.clock import Clock
 from vote.db import Database
 from vote.errors import Unavailable
 from vote.letters import Letterhead
-from vote.models import Verification
+from vote.models import OutgoingLetter, Verification
 from vote.postman import Postman
 
 ROUND_SECONDS = 60
@@ -43,16 +43,18 @@ class Worker:
         self.postman.stop()
 
     def _keep_house(self) -> None:
-        while not self._stop.wait(ROUND_SECONDS):
+        while not self._stop.is_set():
             try:
                 tidy(self._database, self._clock)
             except Unavailable:
                 log.warning("the housekeeping waits: the database is away")
+            self._stop.wait(ROUND_SECONDS)
 
 
 def tidy(database: Database, clock: Clock) -> None:
-    """Forget what has expired: nothing of it can serve any more."""
+    """Forget what has expired: nothing of it can serve any more. Whose letter has yet to leave is no such thing."""
     at = clock.now()
     with database.writing() as session:
-        session.execute(delete(Verification).where(Verification.expires_at < at - KEPT_AFTER_EXPIRY))
+        expired = Verification.expires_at < at - KEPT_AFTER_EXPIRY
+        session.execute(delete(Verification).where(expired, Verification.id.not_in(select(OutgoingLetter.id))))
         staff.tidy(session, at)

@@ -13,9 +13,9 @@ from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
 from vote.models import Delivery
 from vote.web.pages import Visit, gather
 
-STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
+STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
 NO_BALLOT = (
-    "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
+    "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
 )
 NO_RECEIPT = (
     "Ce navigateur ne garde aucun vote compté. Le code de suivi noté lors du vote se vérifie à la page Vérifier."
@@ -33,8 +33,15 @@ def laureate(visit: Visit) -> Response:
     return visit.page("booth/laureate.html", laureate=found)
 
 
+def go_home(visit: Visit) -> Response:
+    """Somebody came back to the address of a form."""
+    return RedirectResponse("/", 303)
+
+
 async def fill(visit: Visit) -> Response:
     """The ballot goes home in the voter's cookie, the address to the outbox; nothing here ties the two."""
+    if not visit.station.noticeboard.latest().is_open(visit.at):
+        await visit.in_thread(_require_open)
     gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
     chosen, address = _chosen(visit), addresses.parse(visit.form["email"])
     earlier = visit.ballot.verification_id if visit.ballot else None
@@ -42,6 +49,7 @@ async def fill(visit: Visit) -> Response:
     if isinstance(answer, Refusal):
         raise answer
     visit.station.letter_posted()
+    # A new code each time: with the old one, this page would tell whether that address has voted from this browser.
     ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed)
     return visit.give(RedirectResponse("/confirmation", 303), ballot)
 
@@ -49,9 +57,11 @@ async def fill(visit: Visit) -> Response:
 def waiting(visit: Visit) -> Response:
     """Where the voter types the code, and learns what became of the letter."""
     ballot = visit.ballot
-    delivery, expires_at = Delivery.WAITING, visit.at
+    delivery, expires_at = Delivery.WAITING, None
     if ballot is not None:
         with visit.station.database.reading() as session:
+            if casting.is_cast(session, ballot.ballot_code):
+                return RedirectResponse("/recu", 303)
             verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
@@ -72,14 +82,18 @@ def link(visit: Visit) -> Response:
     verification_id = _proved(visit)
     ballot = _own_ballot(visit, verification_id)
     with visit.station.database.reading() as session:
+        if ballot is not None and casting.is_cast(session, ballot.ballot_code):
+            return RedirectResponse("/recu", 303)
         verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
-    if verification is None and visit.status == 200:
-        raise Expired(casting.LATE)
+    if verification is None:
+        if ballot is None or not visit.form.errors:
+            raise Expired(casting.LATE)
+        return waiting(visit)  # with what was wrong, and another letter one button away
     response = visit.page(
         "booth/link.html",
         laureate=_laureate(visit, ballot.laureate if ballot else None),
         action=visit.request.url.path,
-        expires_at=verification.expires_at if verification else visit.at,
+        expires_at=verification.expires_at,
     )
     if visit.ballot is None:
         # A ballot code to come back with, should the answer to the confirmation be lost; it holds no choice.
@@ -105,9 +119,9 @@ def receipt(visit: Visit) -> Response:
 
 async def _confirm(visit: Visit, ballot: FilledBallot, code: str | None) -> Response:
     # The choice in the form wins over the one in the cookie: no cookie proves to anybody what was voted.
-    slug = _chosen(visit).slug if visit.form["laureate"] else ballot.laureate
+    chosen = _chosen(visit) if visit.form["laureate"] else _laureate(visit, ballot.laureate)
     outcome = await visit.station.confirmations.wait(
-        Confirmation(ballot.verification_id, ballot.ballot_code, slug, code)
+        Confirmation(ballot.verification_id, ballot.ballot_code, chosen.slug if chosen else None, code)
     )
     return await visit.in_thread(_answer, ballot, outcome)
 
@@ -123,6 +137,11 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
     if visit.ballot is None or visit.ballot.verification_id == ballot.verification_id:
         visit.give(response, ballot.without_choice())
     return response
+
+
+def _require_open(visit: Visit) -> None:
+    if not visit.contest.is_open(visit.at):
+        raise casting.not_open(visit.contest, visit.at)
 
 
 def _chosen(visit: Visit) -> Laureate:
@@ -150,7 +169,7 @@ def _proved(visit: Visit) -> bytes:
     verification_id = envelope.read_link_token(visit.station.keys, visit.station.contest, token)
     if verification_id is None:
         raise Unknown(
-            "Ce lien est incomplet ou abîmé : copiez-le en entier depuis la lettre, ou demandez-en une autre."
+            "Ce lien est incomplet ou abîmé : copiez-le en entier depuis la lettre, ou demandez-en une autre."
         )
     return verification_id
 

@@ -15,7 +15,7 @@ LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 40
 LONGEST_FIELD = 16 * 1024
 
-ELSEWHERE = "Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez."
+ELSEWHERE = "Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez."
 
 POLICY = "; ".join(
     (

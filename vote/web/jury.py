@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -19,6 +20,8 @@ from vote.web.pages import STAFF_COOKIE, Visit, who
 EVERY_SECONDS = 0.5
 MEMBERSHIP_SECONDS = 10.0
 
+log = logging.getLogger(__name__)
+
 
 def count(visit: Visit) -> Response:
     assert visit.member is not None  # noqa: S101
@@ -28,10 +31,17 @@ def count(visit: Visit) -> Response:
 
 
 async def stream(visit: Visit) -> Response:
+    await run_in_threadpool(_watch, visit)
     cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
     return EventSourceResponse(
         _events(visit.station, visit.request.app.state.gallery, cookie), headers={"Cache-Control": "no-store"}
     )
+
+
+def _watch(visit: Visit) -> None:
+    assert visit.member is not None  # noqa: S101
+    member, station = visit.member, visit.station
+    tally.watch(station.database, station.contest, who=member.name, since=member.opened_at, at=visit.at)
 
 
 async def _events(station: Station, gallery: Gallery, cookie: str | None) -> AsyncIterator[ServerSentEvent]:
@@ -81,7 +91,7 @@ class Gallery:
     async def _read(self) -> None:
         latest: Count | None = None
         while self._watchers:
-            with contextlib.suppress(Unavailable):
+            try:
                 count = await run_in_threadpool(self._look)
                 if latest is None or not count.says_the_same(latest):
                     latest = count
@@ -89,6 +99,10 @@ class Gallery:
                         self._figures = press.print_out("fr", "jury/figures.html", count=count)
                         self._version += 1
                         self._news.notify_all()
+            except Unavailable:
+                pass  # the last figures stand
+            except Exception:
+                log.exception("the count could not be read")
             await asyncio.sleep(EVERY_SECONDS)
 
     def _look(self) -> Count:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -34,14 +35,17 @@ STATUS: Mapping[type[Refusal], int] = {
 }
 
 HTTP_SENTENCES = {
-    400: "Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau.",
+    400: "Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau.",
     404: "Cette page n’existe pas, ou n’existe plus.",
-    405: "Cette adresse ne répond pas à cette demande : partez de la page d’accueil.",
-    413: "Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau.",
-    415: "Cet envoi n’est pas un formulaire : utilisez celui de la page.",
-    500: "Une erreur s’est produite de notre côté. Si vous veniez de confirmer, recommencez : "
+    405: "Cette adresse ne répond pas à cette demande : partez de la page d’accueil.",
+    413: "Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau.",
+    415: "Cet envoi n’est pas un formulaire : utilisez celui de la page.",
+    500: "Une erreur s’est produite de notre côté. Si vous veniez de confirmer, recommencez : "
     "un vote n’est jamais compté deux fois.",
 }
+
+# NUL, which a database refuses to hold, and half a surrogate pair, which no page can show.
+UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 
 BALLOT_COOKIE = "bulletin"
 STAFF_COOKIE = "salle"
@@ -49,6 +53,7 @@ COOKIE_SECONDS = 24 * 3600
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 Answer = Response | Awaitable[Response]
 Handler = Callable[["Visit"], Answer]
 
@@ -115,8 +120,8 @@ class Visit:
             **{"form": self.form, **context},
         )
 
-    async def in_thread(self, function: Callable[..., Response], *arguments: Any) -> Response:
-        """The plain rest of an async handler, which may print and read."""
+    async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """A plain part of an async handler, which may print and read."""
         return await run_in_threadpool(function, self, *arguments)
 
     def give(self, response: Response, ballot: FilledBallot) -> Response:
@@ -140,8 +145,7 @@ def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Cal
         station: Station = request.app.state.station
         visit = Visit(request, station, station.clock.now(), Form())
         handler = post if request.method == "POST" else get
-        if handler is None:
-            raise HTTPException(405)
+        assert handler is not None  # noqa: S101 (the route takes no other method)
         try:
             if request.method == "POST":
                 guards.require_same_site(request)
@@ -216,14 +220,14 @@ async def _call(handler: Handler, visit: Visit) -> Response:
 
 async def _enter(visit: Visit) -> Response | None:
     """Let a visitor of a room in, or answer instead. Raises Forbidden."""
-    role = doors.keeper(visit.request.url.path)
+    role = doors.keeper(visit.request.scope["route"].path)
     if role is None:
         return None
     cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
     visit.member = await run_in_threadpool(who, visit.station, cookie, visit.at)
     if visit.member is None:
         if visit.request.method == "POST":
-            raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")
+            raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")
         return RedirectResponse("/entrer", 303)
     if visit.member.role is not role:
         raise Forbidden("Cette salle n’est pas la vôtre.")
@@ -241,6 +245,9 @@ async def _read_form(request: Request) -> Form:
         return Form()  # a button alone
     if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         raise HTTPException(415)
-    data = await request.form(max_files=0, max_fields=guards.MOST_FIELDS, max_part_size=guards.LONGEST_FIELD)
-    # NUL is the one character that a database refuses to hold.
-    return Form({name: value.replace("\0", "\ufffd") for name, value in data.items() if isinstance(value, str)})
+    try:
+        data = await request.form(max_files=0, max_fields=guards.MOST_FIELDS, max_part_size=guards.LONGEST_FIELD)
+    except UnicodeError as problem:
+        # A character set that Python knows, and no browser sends.
+        raise HTTPException(400) from problem
+    return Form({name: UNHOLDABLE.sub("\ufffd", value) for name, value in data.items() if isinstance(value, str)})

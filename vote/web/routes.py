@@ -12,7 +12,7 @@ TABLE = (
     # address                  what it shows            what its form does        the page that holds the form
     ("/",                      booth.home,              None,                     None),
     ("/laureats/{slug}",       booth.laureate,          None,                     None),
-    ("/bulletin",              None,                    booth.fill,               booth.home),
+    ("/bulletin",              booth.go_home,           booth.fill,               booth.home),
     ("/confirmation",          booth.waiting,           booth.confirm_by_code,    booth.waiting),
     ("/confirmation/{token}",  booth.link,              booth.confirm_by_link,    booth.link),
     ("/recu",                  booth.receipt,           None,                     None),

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from vote import casting, envelope
 from vote.web.pages import Visit
 
-UNREADABLE = "Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre."
+UNREADABLE = "Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre."
 
 
 def check(visit: Visit) -> Response:
