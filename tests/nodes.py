@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from typing import Any, TypeVar
 
-from vote import casting, envelope
+from vote import casting, envelope, schema
 from vote.casting import Booth, Confirmation, Receipt, Request
 from vote.db import Database
 from vote.errors import Refusal
@@ -107,6 +107,12 @@ def cast_until_refused(
             casting_now = [threads.submit(_cast_each, here, queue, at) for queue in queues]
             answers.append([code for thread in casting_now for code in thread.result()])
     return answers
+
+
+def upgrade_at_once(url: str) -> None:
+    with closing(Database(url)) as database:
+        _begin()
+        schema.upgrade(database)
 
 
 def _cast_each(here: Booth, verifications: Sequence[bytes], at: datetime) -> list[bytes]:

@@ -16,6 +16,7 @@ SETTINGS = {
     "VOTE_PUBLIC_URL": "http://testserver",
     "VOTE_SECRET": "s" * 40,
     "VOTE_PEPPER": "p" * 40,
+    "VOTE_SEAL_KEY": "5e" * 32,
     "VOTE_MAIL_FROM": "vote@example.org",
     "SMTP_URL": "smtp://127.0.0.1:9",
 }

@@ -156,7 +156,8 @@ def _promises(page: Page) -> list[str]:
     for element in page.elements:
         attributes = element.attributes
         found += [f"<{element.name}> has {name}" for name in attributes if name == "style" or name.startswith("on")]
-        if element.name == "style" or (element.name == "script" and not attributes.get("src")):
+        runs = element.name == "script" and attributes.get("type") != "application/json"
+        if element.name == "style" or (runs and not attributes.get("src")):
             found.append(f"<{element.name}> is written in the page")
         if element.name == "form" and attributes.get("method", "get") not in {"get", "post"}:
             found.append("a form with a strange method")

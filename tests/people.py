@@ -51,6 +51,7 @@ def settings_for(database_url: str, folder: Path, **others: object) -> Settings:
         public_url=SITE,
         secrets=("s" * 40,),
         pepper=b"p" * 40,
+        seal_key=b"k" * 32,
         mail_from="vote@example.org",
         pigeonhole=folder / "letters",
     )

@@ -10,15 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from crowds import new_sealer
 from nodes import ask, ballot, booth, cast_until_refused, nodes
 from people import CONTEST, EDITION, MORNING
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 
 from vote import casting, contests, tally
 from vote.casting import Receipt, Request
 from vote.db import Database
 from vote.errors import Conflict
-from vote.models import Envelope
+from vote.models import Envelope, SealedBallot
 
 NODES, THREADS, BALLOTS = 2, 6, 120
 ROUNDS = [f"round-{number}" for number in range(3)]
@@ -26,7 +27,9 @@ ROUNDS = [f"round-{number}" for number in range(3)]
 
 def box(database: Database, contest: str) -> set[bytes]:
     with database.reading() as session:
-        return set(session.scalars(select(Envelope.ballot_code).where(Envelope.contest == contest)))
+        waiting = select(Envelope.ballot_code).where(Envelope.contest == contest)
+        sealed = select(SealedBallot.ballot_code).where(SealedBallot.contest == contest)
+        return set(session.scalars(union_all(waiting, sealed)))
 
 
 def queues(database: Database, contest: str, node: int) -> list[list[bytes]]:
@@ -104,7 +107,7 @@ def test_a_ballot_under_way_at_the_deadline_comes_too_late_for_a_published_resul
     early, slow = ask(here, [b"early", b"slow"], end - timedelta(minutes=5))
     first = ballot(early)
     casting.confirm(here, [first], end - timedelta(minutes=1))
-    contests.publish(database, CONTEST, who="le bureau", why="Fin du vote", at=end)
+    contests.publish(database, new_sealer(), who="le bureau", why="Fin du vote", at=end)
     # This node's clock is slow, or its voter waited for the database: to it, the deadline is yet to come.
     outcomes = casting.confirm(here, [ballot(slow), first], end - timedelta(seconds=1))
     assert isinstance(outcomes[0], Conflict)

@@ -84,7 +84,7 @@ def test_a_newcomer_follows_what_the_demonstration_prints_and_finds_it_all_again
     assert kept >= first
 
     with demonstration(tmp_path, port) as (command, browser, links):
-        assert "est dans l’urne" in re.sub(r"\s+", " ", browser.get("/urne", params={"code": receipt}).text)
+        assert "Ce bulletin est compté." in re.sub(r"\s+", " ", browser.get("/urne", params={"code": receipt}).text)
         assert ADDRESS in browser.get("/demo/courrier").text
         assert browser.post(links["Sign in as juror"]).url.path == "/jury"
         assert "Camille, du jury" in browser.get("/jury").text

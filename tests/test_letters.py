@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 from people import EDITION, House, text_of
 
-from vote import letters, outbox, station
+from vote import letters, outbox, sealing, station, witnesses
 
 ADDRESS = "marie@example.org"
 CODE = r"\b\d{3} \d{3}\b"
@@ -99,6 +99,9 @@ def test_letters_are_light_and_ready_to_travel(house: House) -> None:
     house.voter(ADDRESS).choose()
     house.juror()
     house.client().post("/entrer", data={"email": "juror@example.org"})
+    witnesses.ask(house.database, "juror@example.org", True)
+    sealing.seal(house.database, house.station.sealer, house.clock.now())
+    witnesses.write_to(house.database, house.station.sealer, house.clock.now())
     found = house.letters("")
     assert {str(letter["Subject"]) for letter in found} == set(letters.SUBJECTS.values())
     for letter in found:

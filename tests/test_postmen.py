@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from crowds import new_sealer
 from people import CONTEST, EDITION, MORNING, House, StoppedClock, open_house, prepare, settings_for
 from servers import MailServer, PostgreSQL
 from sqlalchemy import delete, func, select
@@ -137,7 +138,7 @@ def test_a_worker_keeps_house_as_soon_as_it_starts(
     with database.writing() as session:
         session.execute(delete(OutgoingLetter))
     clock.forward(hours=2)
-    workers = Worker(database, clock, head, station.carriers(by_mail))
+    workers = Worker(database, clock, head, station.carriers(by_mail), new_sealer())
     workers.start()
     deadline = time.monotonic() + 10
     while left(database, Verification) and time.monotonic() < deadline:
@@ -169,7 +170,9 @@ def test_a_database_lost_between_acceptance_and_record_makes_no_second_letter(
     database, keys = Database(outage.url), Keys(settings.secrets)
     ask(database, keys, 1)
     mail_server.delay(0.5)
-    workers = Worker(database, clock, station.letterhead(settings, keys, EDITION), station.carriers(settings))
+    workers = Worker(
+        database, clock, station.letterhead(settings, keys, EDITION), station.carriers(settings), new_sealer()
+    )
     workers.start()
     mail_server.wait_until_read(1)
     outage.server.stop_hard()

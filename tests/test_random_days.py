@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import pytest
@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as play  # type: ignore[attr-defined, unused-ignore]
 from nodes import KEYS, booth
-from people import EDITION
-from sqlalchemy import select
+from people import EDITION, SITE
+from sqlalchemy import select, union_all
 
-from vote import audit, casting, contests, envelope, minutes, poll_book, tally
+from vote import audit, ballot_box, casting, contests, envelope, minutes, poll_book, sealing, station, tally
 from vote.casting import Confirmation, Receipt, Request
 from vote.db import Database
 from vote.editions import Text
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Misuse, Refusal
-from vote.models import TRIES, VERIFICATION_LASTS, Envelope, State
+from vote.models import TRIES, VERIFICATION_LASTS, Envelope, SealedBallot, State
 
 PEOPLE = [b"marie", b"paul", b"zoe", b"noe"]
 LAUREATES = [laureate.slug for laureate in EDITION.laureates]
@@ -59,6 +59,8 @@ class Day(RuleBasedStateMachine):
         self.voted: dict[bytes, bytes] = {}
         self.box: dict[bytes, str] = {}
         self.acts = 1
+        self.notes: list[str] = []
+        self.sealer = station.sealer_for(SITE, b"k" * 32, self.contest, crowd=2)
         contests.load(self.database, self.edition, self.at, "les tests")
 
     @property
@@ -158,8 +160,21 @@ class Day(RuleBasedStateMachine):
     def end(self, word: str) -> None:
         if word == "CLORE" and self.allowed(self.state is State.OPEN, contests.close):
             self.ended = State.CLOSED
-        if word == "PROCLAMER" and self.allowed(self.state is State.CLOSED, contests.publish):
+        if word == "PROCLAMER" and self.allowed(self.state is State.CLOSED, self.publish):
             self.ended = State.PUBLISHED
+
+    @rule(node=st.binary(min_size=1, max_size=1))
+    def seal(self, node: bytes) -> None:
+        """By one node or another: only one of them holds the lease."""
+        sealing.seal(self.database, replace(self.sealer, holder=node), self.at)
+
+    @rule()
+    def inspect(self) -> None:
+        assert audit.inspect(self.database, self.contest, self.sealer.signer.verifier, self.at) == []
+
+    @rule()
+    def restart(self) -> None:
+        self.database.engine.dispose()
 
     @rule(hours=st.sampled_from([-1, 0, 1, 200, 2000]))
     def extend(self, hours: int) -> None:
@@ -167,6 +182,9 @@ class Day(RuleBasedStateMachine):
         later = self.deadline < until <= self.at + contests.LONGEST_EXTENSION
         if self.allowed(self.state is State.OPEN and later, contests.extend, until=until):
             self.deadline = until
+
+    def publish(self, database: Database, _contest: str, **office: Any) -> None:
+        contests.publish(database, self.sealer, **office)
 
     def allowed(self, right: bool, act: object, **details: datetime) -> bool:
         """Do an act; whether it was right to be done is whether it was."""
@@ -203,14 +221,18 @@ class Day(RuleBasedStateMachine):
             assert tally.balance(session, self.contest) == tally.Balance(*[len(self.box)] * 3)
             assert tally.running_count(session, self.contest) == dict(Counter(self.box.values()))
             assert sum(hour.votes for hour in tally.hours(session, self.contest)) == len(self.box)
-            found = select(Envelope.ballot_code, Envelope.laureate).where(Envelope.contest == self.contest)
-            assert dict(session.execute(found).all()) == self.box
+            waiting = select(Envelope.ballot_code, Envelope.laureate).where(Envelope.contest == self.contest)
+            sealed = select(SealedBallot.ballot_code, SealedBallot.laureate).where(SealedBallot.contest == self.contest)
+            assert dict(session.execute(union_all(waiting, sealed)).all()) == self.box
+            notes = [signed.note for signed in ballot_box.checkpoints(session, self.contest)]
+            assert notes[: len(self.notes)] == self.notes
+            self.notes = notes
 
     def teardown(self) -> None:
         """In the evening."""
         with self.database.reading() as session:
             assert len(minutes.read(session, self.contest)) == self.acts
-            assert all(finding.holds for finding in audit.audit(session, self.contest))
+        assert audit.inspect(self.database, self.contest, self.sealer.signer.verifier, self.at) == []
 
 
 def test_random_days_keep_the_promises(database: Database) -> None:
@@ -218,7 +240,7 @@ def test_random_days_keep_the_promises(database: Database) -> None:
     play(
         on_this_database,
         settings=settings(
-            max_examples=80 if database.embedded else 40,
+            max_examples=60 if database.embedded else 20,
             stateful_step_count=25,
             deadline=None,
             derandomize=True,

@@ -15,6 +15,7 @@ GOOD = {
     "VOTE_PUBLIC_URL": "https://vote.example.org",
     "VOTE_SECRET": "s" * 32,
     "VOTE_PEPPER": "p" * 32,
+    "VOTE_SEAL_KEY": "5e" * 32,
     "VOTE_MAIL_FROM": "vote@example.org",
     "SMTP_URL": "smtp://mail.example.org",
 }
@@ -47,6 +48,9 @@ BAD = [
     ("VOTE_SECRET", f"{'s' * 32},short"),
     ("VOTE_SECRET", f"{'s' * 32},"),
     ("VOTE_PEPPER", "p" * 31),
+    ("VOTE_SEAL_KEY", ""),
+    ("VOTE_SEAL_KEY", "5e" * 31),
+    ("VOTE_SEAL_KEY", "seal" * 16),
     ("VOTE_PEPPER_FILE", "/nowhere/pepper"),
     ("VOTE_PEPPER_FILE", "/"),
     ("VOTE_MAIL_FROM", "vote"),
@@ -157,3 +161,7 @@ def test_the_edition_may_be_another_file() -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "https://vote.example.org/"])
 def test_letters_may_link_to_any_host(url: str) -> None:
     assert settings.from_environ(GOOD | {"VOTE_PUBLIC_URL": url}).public_url == url.rstrip("/")
+
+
+def test_the_pepper_may_be_said_to_be_destroyed() -> None:
+    assert settings.from_environ(GOOD | {"VOTE_PEPPER": settings.DESTROYED}).pepper is None

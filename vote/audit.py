@@ -1,45 +1,148 @@
-"""The audit: recounts everything and says in words what agrees and what does not."""
+"""The audit of a database: the evidence in it, every table beside that, and the inspections that keep watch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vote import contests, minutes, tally
+from vote import ballot_box, editions, minutes, tally
+from vote.db import Database
+from vote.evidence import Box, Evidence, Finding, checkpoint_of, examine, rebuild, witnessed
+from vote.models import Act, Contest, Inspection, Laureate, Lot, Tile
+from vote.notes import Verifier
+
+# What comes of reading what was tampered with.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was checked, in a sentence for a juror."""
+def of_database(session: Session, contest: Contest, verifier: Verifier) -> Evidence:
+    """The evidence that the database holds."""
+    return Evidence(
+        verifier=verifier,
+        edition_digest=sha256(contest.edition.encode()).hexdigest(),
+        minutes=[minutes.document(line) for line in minutes.read(session, contest.slug)],
+        notes=[signed.note for signed in ballot_box.checkpoints(session, contest.slug)],
+        ballots=lambda: (
+            (row.position, row.ballot_code, row.commitment, row.laureate, row.salt)
+            for row in ballot_box.read(session, contest.slug)
+        ),
+        results=contest.results,
+    )
 
-    holds: bool
-    sentence: str
+
+def examine_database(session: Session, contest: Contest, verifier: Verifier, kept: Sequence[str] = ()) -> list[Finding]:
+    """Every check: that tables agree with each other and with the evidence, the evidence, the checkpoints kept."""
+    try:
+        evidence = of_database(session, contest, verifier)
+        box = rebuild(evidence)
+        findings = _tables(session, contest, evidence, box)
+        return findings + examine(evidence, box) + witnessed(evidence, box, kept)
+    except UNREADABLE as problem:
+        return [Finding(False, f"Something in the database cannot be read as what it should be: {problem!r}.")]
 
 
-def audit(session: Session, contest_slug: str) -> list[Finding]:
-    """Every check of the database, in the order a juror would ask for them."""
-    contest = contests.read(session, contest_slug)
-    balance = tally.balance(session, contest_slug)
-    recount = tally.recount(session, contest_slug)
-    running = tally.running_count(session, contest_slug)
-    lines = minutes.read(session, contest_slug)
-    broken = minutes.broken_at(lines)
+def inspect(database: Database, contest: str, verifier: Verifier, at: datetime) -> list[str]:
+    """Audit the database, keep what disagrees where officers and jury see it, and answer it.
+
+    The audit reads a snapshot: votes go on meanwhile.
+    """
+    with database.reading() as session:
+        findings = examine_database(session, session.get_one(Contest, contest), verifier)
+    complaints = [finding.sentence for finding in findings if not finding.holds]
+    with database.writing() as session:
+        session.merge(Inspection(contest=contest, at=at, complaints=complaints))
+    return complaints
+
+
+def last_inspection(session: Session, contest: str) -> Inspection | None:
+    rows = select(Inspection).where(Inspection.contest == contest).order_by(Inspection.at.desc()).limit(1)
+    return session.scalars(rows).first()
+
+
+def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) -> list[Finding]:
+    balance = tally.balance(session, contest.slug)
+    counted = tally.recount(session, contest.slug) == tally.running_count(session, contest.slug)
+    agree = "agree" if balance.balanced else "do not agree"
     findings = [
         Finding(
-            balance.signatures == balance.ballots,
-            f"{balance.signatures} signatures in the poll book, {balance.ballots} ballots.",
+            balance.balanced,
+            f"{balance.signatures} signatures in the poll book, {balance.ballots} ballots, {balance.counted} in the "
+            f"running count: they {agree}.",
         ),
-        Finding(
-            recount == running, f"{sum(recount.values())} ballots recounted, {balance.counted} in the running count."
-        ),
-        Finding(
-            broken is None,
-            f"{len(lines)} minutes, each following from the one before."
-            if broken is None
-            else f"Minute {broken} does not follow from the one before: it, or its neighbour, was changed.",
-        ),
+        Finding(counted, f"The running count {'is' if counted else 'is not'} that of the ballots."),
+        _tree(session, contest, box),
+        _lots(session, contest, box),
+        _rows(session, contest, evidence),
+        _dates(contest, evidence.minutes),
+        _ballot_paper(session, contest),
     ]
     if contest.results is not None:
-        findings.append(Finding(contest.results["votes"] == recount, "The published votes are those of the ballots."))
+        same = balance.signatures == contest.results["signatures"]
+        findings.append(Finding(same, f"The poll book {'is' if same else 'is not'} as it was at the publication."))
     return findings
+
+
+def _tree(session: Session, contest: Contest, box: Box) -> Finding:
+    """Every tile, also those that no proof of today reads."""
+    rows = select(Tile.level, Tile.number, Tile.hashes).where(Tile.contest == contest.slug)
+    found = wrong = 0
+    for level, number, hashes in session.execute(rows.execution_options(yield_per=500)):
+        found += 1
+        wrong += box.tiles.get((level, number)) != hashes
+    same = found == len(box.tiles) and not wrong
+    return Finding(same, f"The stored tree {'is' if same else 'is not'} that of the sealed ballots.")
+
+
+def _lots(session: Session, contest: Contest, box: Box) -> Finding:
+    """Lots follow each other, and each ended with the first checkpoint of its size."""
+    signed = ballot_box.checkpoints(session, contest.slug)
+    ends = {row.size: row.at for row in reversed(signed) if row.size}
+    start = 0
+    lots = session.scalars(select(Lot).where(Lot.contest == contest.slug).order_by(Lot.number))
+    for number, lot in enumerate(lots, start=1):
+        if (lot.number, lot.start) != (number, start) or ends.pop(lot.size, None) != lot.sealed_at:
+            return Finding(False, f"Lot {lot.number} is not as it was sealed.")
+        start = lot.size
+    same = start == box.size and not ends
+    return Finding(same, f"The lots {'are' if same else 'are not'} those of the box and of its checkpoints.")
+
+
+def _rows(session: Session, contest: Contest, evidence: Evidence) -> Finding:
+    """What stands beside the notes says what they say."""
+    for number, row in enumerate(ballot_box.checkpoints(session, contest.slug), start=1):
+        checkpoint = checkpoint_of(evidence.verifier, row.note)
+        if row.number != number or checkpoint is None or checkpoint.size != row.size:
+            return Finding(False, f"Checkpoint {row.number} is not numbered or sized as it was signed.")
+    return Finding(True, "The checkpoints are numbered and sized as they were signed.")
+
+
+def _dates(contest: Contest, lines: Sequence[Mapping[str, Any]]) -> Finding:
+    """The dates are those of the edition, unless a minute moved them."""
+    edition = editions.from_document(json.loads(contest.edition))
+    closes_at, closed_at, published_at = edition.closes_at, None, None
+    for line in lines:
+        act, after = line["act"], line["after"] or {}
+        if act == Act.EDITION and {"opens_at", "closes_at"} & set(after.get("changed", ())):
+            closes_at = edition.closes_at
+        elif act == Act.EXTENSION:
+            closes_at = datetime.fromisoformat(after["closes_at"])
+        elif act == Act.CLOSURE:
+            closed_at = datetime.fromisoformat(after["closed_at"])
+        elif act == Act.PUBLICATION:
+            published_at = datetime.fromisoformat(line["at"])
+    told = (edition.opens_at, closes_at, closed_at, published_at)
+    same = told == (contest.opens_at, contest.closes_at, contest.closed_at, contest.published_at)
+    return Finding(same, f"The dates of the contest are {'those' if same else 'not those'} that the minutes record.")
+
+
+def _ballot_paper(session: Session, contest: Contest) -> Finding:
+    edition = editions.from_document(json.loads(contest.edition))
+    slugs = set(session.scalars(select(Laureate.slug).where(Laureate.contest == contest.slug)))
+    same = slugs == {laureate.slug for laureate in edition.laureates}
+    return Finding(same, f"The ballot names {'the laureates' if same else 'others than the laureates'} of the edition.")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vote import contests, envelope, outbox, poll_book, tally, words
+from vote import ballot_box, contests, envelope, outbox, poll_book, tally, words
 from vote.db import Database, insert
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Contest, Delivery, Envelope, LetterKind, State, Verification
@@ -139,7 +139,7 @@ def read_verification(session: Session, contest: str, verification_id: bytes, at
 
 
 def is_cast(session: Session, ballot_code: bytes) -> bool:
-    return session.get(Envelope, ballot_code) is not None
+    return bool(_cast_among(session, [ballot_code]))
 
 
 def not_open(contest: Contest, at: datetime) -> Conflict:
@@ -208,13 +208,19 @@ def _find_again(
     if not left:
         return
     codes = [confirmations[place].ballot_code for place in left]
-    found = set(session.scalars(select(Envelope.ballot_code).where(Envelope.ballot_code.in_(codes))))
+    found = _cast_among(session, codes)
     signed = poll_book.signed_among(session, booth.contest, [proven[place] for place in left if place in proven])
     for place in left:
         if confirmations[place].ballot_code in found:
             outcomes[place] = Receipt(confirmations[place].ballot_code, repeated=True)
         elif proven.get(place) in signed:
             outcomes[place] = AlreadyCounted(ALREADY)
+
+
+def _cast_among(session: Session, codes: Sequence[bytes]) -> set[bytes]:
+    """Those of these ballots that lie in an envelope or in the box."""
+    waiting = set(session.scalars(select(Envelope.ballot_code).where(Envelope.ballot_code.in_(codes))))
+    return waiting | ballot_box.sealed_among(session, [code for code in codes if code not in waiting])
 
 
 def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[bytes, Verification]:

@@ -10,13 +10,33 @@ from pathlib import Path
 
 import click
 
-from vote import addresses, audit, contests, editions, minutes, schema, serving, settings, staff, tally, words
+from vote import (
+    addresses,
+    approvals,
+    audit,
+    bundle,
+    contests,
+    editions,
+    minutes,
+    purge,
+    schema,
+    serving,
+    settings,
+    staff,
+    station,
+    tally,
+    words,
+)
+from vote.approvals import Officer
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Refusal, Unavailable
-from vote.models import Role
+from vote.models import Act, Role
+from vote.sealing import Sealer
 
 OPERATOR = "l’opérateur"
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+PROPOSED = "Proposed: this edition asks for two people, an officer approves at /bureau."
 
 
 class House(click.Group):
@@ -136,8 +156,8 @@ def close(reason: str, yes: bool) -> None:
     """Close before the deadline. Nothing reopens a contest."""
     _confirm(yes, "Close the contest now, for good?")
     with _database() as database:
-        contests.close(database, _slug(), who=OPERATOR, why=reason, at=_clock().now())
-    click.echo("The contest is closed.")
+        done = _act(database, Act.CLOSURE, {}, reason)
+    click.echo("The contest is closed." if done else PROPOSED)
 
 
 @contest.command()
@@ -149,8 +169,8 @@ def extend(until: str, reason: str, yes: bool) -> None:
     instant = _instant(until)
     _confirm(yes, f"Move the deadline to {words.instant(instant, 'en')} (Paris)?")
     with _database() as database:
-        contests.extend(database, _slug(), until=instant, who=OPERATOR, why=reason, at=_clock().now())
-    click.echo(f"The contest now closes {words.last_moment(instant, 'en')} (Paris).")
+        done = _act(database, Act.EXTENSION, {"until": instant.isoformat()}, reason)
+    click.echo(f"The contest now closes {words.last_moment(instant, 'en')} (Paris)." if done else PROPOSED)
 
 
 @contest.command()
@@ -160,19 +180,53 @@ def publish(reason: str, yes: bool) -> None:
     """Recount the ballots and publish the results."""
     _confirm(yes, "Publish the results now, for good?")
     with _database() as database:
-        contests.publish(database, _slug(), who=OPERATOR, why=reason, at=_clock().now())
-    click.echo("The results are published.")
+        done = _act(database, Act.PUBLICATION, {}, reason)
+    click.echo("The results are published." if done else PROPOSED)
+
+
+@contest.command("bundle")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--scrutineers", is_flag=True, help="With salts and laureates of every ballot: for scrutineers only.")
+def write_bundle(file: Path, scrutineers: bool) -> None:
+    """Write the bundle of a published contest to FILE: everything needed to audit it, without database or secret."""
+    with _database() as database, database.reading() as session:
+        content = bundle.write(session, _slug(), _sealer().signer, for_scrutineers=scrutineers)
+    file.write_bytes(content)
+    click.echo(f"{file}: {len(content)} bytes.")
 
 
 @main.command("audit")
-def run_audit() -> None:
-    """Recount and verify the database; exit 1 if anything disagrees."""
-    with _database() as database, database.reading() as session:
-        findings = audit.audit(session, _slug())
+@click.argument("file", type=EXISTING, required=False)
+@click.option("--witness", "kept", multiple=True, type=EXISTING, help="A checkpoint that somebody kept.")
+def run_audit(file: Path | None, kept: tuple[Path, ...]) -> None:
+    """Recount and verify the database, or the bundle FILE without any database; exit 1 if anything disagrees."""
+    notes = [path.read_text(encoding="utf-8", errors="replace") for path in kept]
+    if file is not None:
+        findings = bundle.read(file.read_bytes(), notes)
+    else:
+        verifier = _sealer().signer.verifier
+        with _database() as database, database.reading() as session:
+            findings = audit.examine_database(session, contests.read(session, _slug()), verifier, notes)
     for finding in findings:
         click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.sentence}")
     if not all(finding.holds for finding in findings):
         sys.exit(1)
+
+
+@main.command("purge")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def run_purge(yes: bool) -> None:
+    """After the publication: destroy what could still tell who voted. Nothing brings it back."""
+    _confirm(yes, "Destroy verifications, sessions, letters and the pepper, for good?")
+    with _database() as database:
+        counts = purge.purge(database, _sealer(), who=OPERATOR, at=_clock().now())
+    click.echo("Deleted: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
+    path = settings.pepper_file()
+    if path is None:
+        click.echo("Now replace VOTE_PEPPER by `destroyed` wherever it is written, backups too: until then it is not.")
+    elif path.exists():
+        purge.destroy(path)
+        click.echo(f"{path} is overwritten and removed. Destroy its backups too, and start with VOTE_PEPPER=destroyed.")
 
 
 @contextmanager
@@ -184,6 +238,15 @@ def _database() -> Iterator[Database]:
 
 def _slug() -> str:
     return editions.read(settings.edition_file() or editions.SHIPPED).contest
+
+
+def _act(database: Database, kind: Act, terms: dict[str, str], why: str) -> bool:
+    by = Officer(OPERATOR, "")
+    return approvals.act(database, _sealer(), kind, terms, by=by, why=why, at=_clock().now())
+
+
+def _sealer() -> Sealer:
+    return station.sealer_for(settings.public_url(), settings.seal_key(), _slug())
 
 
 def _clock() -> Clock:

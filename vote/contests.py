@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from vote import editions, minutes, tally, words
+from vote import audit, ballot_box, editions, minutes, sealing, tally, words
 from vote.db import Database, take_turn
 from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
 from vote.models import Act, Contest, Laureate, Signature, State
+from vote.sealing import Sealer
 
 LOCK = 0x5343_5255_5449  # "SCRUTI": shared by all who cast, exclusive for an act on the contest
 ALONE = {"key_share": True}  # lets foreign keys pass: a stream of those would keep an act waiting as well
@@ -111,23 +112,32 @@ def extend(database: Database, slug: str, *, until: datetime, who: str, why: str
         )
 
 
-def publish(database: Database, slug: str, *, who: str, why: str, at: datetime) -> None:
-    """Recount the ballots and publish. Refused while open, twice, or where the counts disagree."""
+def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datetime) -> None:
+    """Seal what still waits, audit everything, and publish, in one transaction.
+
+    Refused while open, twice, while a ballot is held, or where anything disagrees.
+    """
+    slug = sealer.contest
     with database.writing() as session:
+        sealing.keep_others_out(session, at)
         contest = _held(session, slug)
         _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
         _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
-        balance = tally.balance(session, slug)
-        votes = tally.recount(session, slug)
-        _require(
-            balance.balanced and votes == tally.running_count(session, slug),
-            "La proclamation est suspendue : les signatures "
-            f"({balance.signatures}), les bulletins ({balance.ballots}) et le décompte ({balance.counted}) ne "
-            "concordent pas. Prévenez l’opérateur, qui lancera « vote audit ».",
-        )
+        held = sealing.held(session, slug)
+        _require(held == 0, f"La proclamation attend une décision sur {held} bulletins mis de côté.")
+        sealing.seal_ready(session, sealer, at, everything=True)
+        ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
+        findings = audit.examine_database(session, contest, sealer.signer.verifier)
+        wrong = [finding.sentence for finding in findings if not finding.holds]
+        suspended = "La proclamation est suspendue : des comptes ne concordent pas. Prévenez l’opérateur."
+        _require(not wrong, " ".join((suspended, *wrong)))
+        balance, votes = tally.balance(session, slug), tally.recount(session, slug)
         contest.published_at = at
         contest.results = {"votes": votes, "signatures": balance.signatures, "ballots": balance.ballots}
         _minute(session, slug, Act.PUBLICATION, who, check_reason(why), at, after=contest.results)
+        # Bound to the minute above: the last checkpoint covers everything that is published.
+        ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
+    database.sweep("envelopes", "poll_book")
 
 
 def check_reason(why: str) -> str:
@@ -181,7 +191,10 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
 
 
 def _held(session: Session, slug: str) -> Contest:
-    """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours."""
+    """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours.
+
+    Its key stays shared: rows that merely name the contest, those of a lot being sealed, wait for nobody.
+    """
     read(session, slug)
     take_turn(session, LOCK)
     return session.get_one(Contest, slug, with_for_update=ALONE)

@@ -51,13 +51,16 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(writing=True)
+        # PostgreSQL would else give each statement a moment of its own, and figures read together would not agree.
+        view = {} if self.embedded else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine.execution_options(**view)
         # SQLite lets writers wait by trying now and then, at the mercy of luck: those of one process queue here first.
         self._turn: AbstractContextManager[None] = Turn() if self.embedded else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A consistent view that takes no write lock; nothing of it is kept."""
-        with _honest(), Session(self.engine, expire_on_commit=False) as session:
+        """The database as it was at one moment; takes no write lock, and nothing of it is kept."""
+        with _honest(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -72,6 +75,30 @@ class Database:
         with _honest(), self._turn, self._writer.begin() as connection:
             yield connection
 
+    def sweep(self, *tables: str) -> None:
+        """Let deleted rows of these tables be gone from the database's files, not only from its answers."""
+        with _honest():
+            if self.embedded:
+                raw = self.engine.raw_connection()
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.close()
+                return
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                for table in tables:
+                    connection.exec_driver_sql(f"VACUUM {table}")
+
+    def rewrite(self) -> None:
+        """Write the whole database anew, so that nothing deleted is left in its files. Nobody else works meanwhile."""
+        with _honest():
+            if self.embedded:
+                raw = self.engine.raw_connection()
+                raw.cursor().execute("VACUUM")
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.close()
+                return
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM FULL")
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -79,10 +106,11 @@ class Database:
 class Turn:
     """A lock for threads, taken in the order of arrival; who has waited too long is told Unavailable."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = BUSY_SECONDS) -> None:
+        self.waiting: deque[threading.Event] = deque()
+        self._patience = patience
         self._lock = threading.Lock()
         self._held = False
-        self._waiting: deque[threading.Event] = deque()
 
     def __enter__(self) -> None:
         called = threading.Event()
@@ -90,17 +118,17 @@ class Turn:
             if not self._held:
                 self._held = True
                 return
-            self._waiting.append(called)
-        if not called.wait(BUSY_SECONDS):
+            self.waiting.append(called)
+        if not called.wait(self._patience):
             with self._lock:
                 if not called.is_set():
-                    self._waiting.remove(called)
+                    self.waiting.remove(called)
                     raise Unavailable(AWAY)
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
+            if self.waiting:
+                self.waiting.popleft().set()
             else:
                 self._held = False
 

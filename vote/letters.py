@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from vote import envelope, poll_book, press
+from vote import ballot_box, envelope, poll_book, press
 from vote.editions import Edition
 from vote.models import LetterKind, SignIn, Staff, Verification
 from vote.outbox import Posted
@@ -22,6 +22,7 @@ SUBJECTS = {
     "vote": "Votre code pour confirmer votre vote",
     "already": "Votre vote est déjà compté",
     "sign_in": "Votre code pour entrer",
+    "checkpoint": "Empreinte de l’urne, à conserver",
 }
 
 
@@ -39,6 +40,8 @@ def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> E
     """The letter as it leaves at `at`, or None when its subject is gone or expired and nothing should be sent."""
     if letter.kind == LetterKind.SIGN_IN:
         return _sign_in(session, head, letter, at)
+    if letter.kind == LetterKind.CHECKPOINT:
+        return _checkpoint(session, head, letter, at)
     return _vote(session, head, letter, at)
 
 
@@ -76,6 +79,13 @@ def _sign_in(session: Session, head: Letterhead, letter: Posted, at: datetime) -
         minutes=_minutes_left(sign_in.expires_at, at),
         role=member.role,
     )
+
+
+def _checkpoint(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
+    signed = ballot_box.last_checkpoint(session, head.edition.contest)
+    if signed is None:
+        return None
+    return _compose(head, letter, "checkpoint", at, note=signed.note, size=signed.size, signed_at=signed.at)
 
 
 def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> EmailMessage:

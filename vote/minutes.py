@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -43,7 +43,7 @@ def record(
         before=before,
         after=after,
     )
-    minute.hash = digest(minute, latest.hash if latest else b"")
+    minute.hash = digest(document(minute), latest.hash if latest else b"")
     session.add(minute)
     session.flush()
     return minute
@@ -54,13 +54,14 @@ def read(session: Session, contest: str) -> Sequence[Minute]:
     return session.scalars(select(Minute).where(Minute.contest == contest).order_by(Minute.number)).all()
 
 
-def digest(minute: Minute, previous: bytes) -> bytes:
-    """SHA-256 of the previous line's hash, then of this line as JSON with sorted keys and no spaces."""
-    return sha256(previous + json.dumps(document(minute), **CANONICAL).encode()).digest()
+def digest(line: Mapping[str, Any], previous: bytes) -> bytes:
+    """SHA-256 of the previous line's hash, then of this line but for its own, as JSON with sorted keys, no spaces."""
+    content = {key: value for key, value in line.items() if key != "hash"}
+    return sha256(previous + json.dumps(content, **CANONICAL).encode()).digest()
 
 
 def document(minute: Minute) -> dict[str, Any]:
-    """The line as published, without its hash."""
+    """The line as published. Its hash is empty as long as it is being written."""
     return {
         "contest": minute.contest,
         "number": minute.number,
@@ -70,16 +71,17 @@ def document(minute: Minute) -> dict[str, Any]:
         "why": minute.why,
         "before": minute.before,
         "after": minute.after,
+        "hash": minute.hash.hex() if minute.hash else "",
     }
 
 
-def broken_at(lines: Sequence[Minute]) -> int | None:
+def broken_at(lines: Sequence[Mapping[str, Any]]) -> int | None:
     """The number of the first line that does not follow from the one before; None if the chain holds."""
     previous = b""
-    for expected, minute in enumerate(lines, start=1):
-        if minute.number != expected or minute.hash != digest(minute, previous):
+    for expected, line in enumerate(lines, start=1):
+        if line["number"] != expected or line["hash"] != digest(line, previous).hex():
             return expected
-        previous = minute.hash
+        previous = bytes.fromhex(line["hash"])
     return None
 
 

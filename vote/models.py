@@ -6,7 +6,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, Text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vote.db import Instant
@@ -115,6 +126,7 @@ class Verification(Table):
 class LetterKind(StrEnum):
     VOTE = "vote"
     SIGN_IN = "sign-in"
+    CHECKPOINT = "checkpoint"
 
 
 class OutgoingLetter(Table):
@@ -136,7 +148,10 @@ class OutgoingLetter(Table):
 
 
 class Envelope(Table):
-    """A cast ballot. `window_at` is the start of its mixing window, and all it tells of its arrival."""
+    """A cast ballot. `window_at` is the start of its mixing window, and all it tells of its arrival.
+
+    A held one is set aside: no lot takes it until its suspicion is decided.
+    """
 
     __tablename__ = "envelopes"
     __table_args__ = (
@@ -151,6 +166,71 @@ class Envelope(Table):
     laureate: Mapped[str]
     salt: Mapped[bytes]
     window_at: Mapped[datetime]
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class SealedBallot(Table):
+    """One ballot in the box. Nothing here tells when it arrived: within a lot, position follows the random code."""
+
+    __tablename__ = "ballot_box"
+    __table_args__ = (
+        ForeignKeyConstraint(["contest", "laureate"], ["laureates.contest", "laureates.slug"], name="fk_box_laureate"),
+        UniqueConstraint("ballot_code"),
+        UNORDERED,
+    )
+
+    contest: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ballot_code: Mapped[bytes]
+    laureate: Mapped[str]
+    salt: Mapped[bytes]
+    commitment: Mapped[bytes]
+
+
+class Lot(Table):
+    """Envelopes opened and sealed together: ballots from `start` up to `size`."""
+
+    __tablename__ = "lots"
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    start: Mapped[int]
+    size: Mapped[int]
+    sealed_at: Mapped[datetime]
+
+
+class Tile(Table):
+    """Hashes of the box's Merkle tree, 256 at most in one row."""
+
+    __tablename__ = "tiles"
+    __table_args__ = UNORDERED
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes]
+
+
+class SignedCheckpoint(Table):
+    """A checkpoint as it was signed and shown; `note` says everything, the rest is there to be searched."""
+
+    __tablename__ = "checkpoints"
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int]
+    note: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Lease(Table):
+    """What only one node does at a time, who does it, and until when nobody else may."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[bytes]
+    until: Mapped[datetime]
 
 
 class RunningCount(Table):
@@ -191,6 +271,8 @@ class Act(StrEnum):
     EXTENSION = "extension"
     CLOSURE = "closure"
     PUBLICATION = "publication"
+    PROPOSAL = "proposal"
+    PURGE = "purge"
 
 
 class Minute(Table):
@@ -220,6 +302,7 @@ class Staff(Table):
     address: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(Text)
+    witness: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SignIn(Table):
@@ -245,3 +328,29 @@ class StaffSession(Table):
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class Inspection(Table):
+    """An audit of the database and what it found; the latest is shown to jury and officers."""
+
+    __tablename__ = "inspections"
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    complaints: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Proposal(Table):
+    """An act that one officer proposed and another must approve; `ended_at` is set once, by whom the minutes say."""
+
+    __tablename__ = "proposals"
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"))
+    act: Mapped[Act] = mapped_column(Text)
+    terms: Mapped[dict[str, Any]]
+    proposer: Mapped[str]
+    who: Mapped[str]
+    why: Mapped[str]
+    at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

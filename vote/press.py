@@ -7,7 +7,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from vote import words
 from vote.editions import Text
@@ -31,12 +33,19 @@ def _press(lang: str) -> Environment:
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["t"] = lambda text: _in(text, lang)
+    environment.filters["qr"] = _qr
     environment.filters["from_iso"] = datetime.fromisoformat
     environment.filters["iso"] = lambda at: at.isoformat(timespec="seconds")
     environment.filters["local_input"] = words.local_input
     for name in ("instant", "last_moment", "day", "hour", "clock_time", "number", "percent"):
         environment.filters[name] = _in_language(getattr(words, name), lang)
     return environment
+
+
+def _qr(text: str) -> Markup:
+    """A QR code (ISO/IEC 18004) as an SVG element that scales with its box; styled by class only."""
+    picture = segno.make(text, error="m", micro=False)
+    return Markup(picture.svg_inline(omitsize=True, svgclass="qr", lineclass=None, border=2, dark="#000", light="#fff"))  # noqa: S704
 
 
 def _in(text: Text, lang: str) -> str:

@@ -43,7 +43,7 @@ def read(session: Session, contest: Contest) -> tuple[Results | None, int, Seque
     return published, turnout, minutes.read(session, contest.slug)
 
 
-def document(published: Results, lines: Sequence[Minute]) -> dict[str, Any]:
+def document(published: Results, lines: Sequence[Minute], note: str) -> dict[str, Any]:
     """The results as JSON; its keys are part of the contract with the outside."""
     return {
         "contest": published.contest,
@@ -55,6 +55,6 @@ def document(published: Results, lines: Sequence[Minute]) -> dict[str, Any]:
         "turnout": published.turnout,
         "set_aside": 0,
         "rejected": 0,
-        "checkpoint": None,
-        "minutes": [minutes.document(line) | {"hash": line.hash.hex()} for line in lines],
+        "checkpoint": note,
+        "minutes": [minutes.document(line) for line in lines],
     }

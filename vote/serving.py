@@ -54,9 +54,15 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
 def work(chosen: Settings) -> None:
     """Carry letters and keep house until SIGTERM or Ctrl-C."""
     _keep_log()
-    head = station.letterhead(chosen, Keys(chosen.secrets), _loaded(chosen))
-    database = Database(chosen.database_url)
-    worker = Worker(database, _clock(chosen), head, station.carriers(chosen))
+    edition = _loaded(chosen)
+    database, keys = Database(chosen.database_url), Keys(chosen.secrets)
+    worker = Worker(
+        database,
+        _clock(chosen),
+        station.letterhead(chosen, keys, edition),
+        station.carriers(chosen),
+        station.sealer_for(chosen.public_url, chosen.seal_key, edition.contest, chosen.mixing_minutes, chosen.crowd),
+    )
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -76,6 +82,8 @@ def demo(folder: Path, port: int) -> None:
             "VOTE_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "VOTE_SECRET": _kept(folder / "secret", secrets.token_hex(32)),
             "VOTE_PEPPER": _kept(folder / "pepper", secrets.token_hex(32)),
+            "VOTE_SEAL_KEY": _kept(folder / "seal-key", secrets.token_hex(32)),
+            "VOTE_MIXING_MINUTES": "1",
             "VOTE_MAIL_FROM": "vote@example.org",
             "VOTE_PIGEONHOLE": str(folder / "letters"),
             "VOTE_CLOCK": _kept(folder / "clock", DEMO_CLOCK),

@@ -19,6 +19,7 @@ from vote.errors import Misuse
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DATABASE = "sqlite:///var/vote.db"
 SHORTEST_SECRET = 32
+DESTROYED = "destroyed"  # what stands for the pepper after the purge
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,15 @@ class Settings:
     database_url: str = field(repr=False)
     public_url: str
     secrets: tuple[str, ...] = field(repr=False)
-    pepper: bytes = field(repr=False)
+    pepper: bytes | None = field(repr=False)
+    seal_key: bytes = field(repr=False)
     mail_from: str
     smtp: Smtp | None = None
     pigeonhole: Path | None = None
     port: int = 8000
     trusted_proxies: tuple[str, ...] = ()
     mixing_minutes: int = 60
+    crowd: int = 10
     demo: bool = False
     clock_from: datetime | None = None
 
@@ -63,15 +66,17 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: 
         raise Misuse("SMTP_URL is missing: give smtp://user:password@host:port?starttls=1, letters leave by it.")
     return Settings(
         database_url=database_url(environ),
-        public_url=_public_url(environ),
+        public_url=public_url(environ),
         secrets=_secrets(environ),
         pepper=_pepper(environ),
+        seal_key=seal_key(environ),
         mail_from=_mail_from(environ),
         smtp=smtp,
         pigeonhole=None if smtp else Path(environ.get("VOTE_PIGEONHOLE", "var/letters")),
         port=_number(environ, "PORT", 8000, 1, 65535),
         trusted_proxies=_proxies(environ),
         mixing_minutes=_number(environ, "VOTE_MIXING_MINUTES", 60, 1, 1440),
+        crowd=_number(environ, "VOTE_CROWD", 10, 1, 1000),
         demo=demo,
         clock_from=_clock_from(environ, demo),
     )
@@ -86,6 +91,26 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:  # noqa: TID25
     if separator and scheme == "sqlite" and rest.strip("/") not in {"", ":memory:"}:
         return url
     raise Misuse("DATABASE_URL is not usable: give sqlite:///path/to/file.db or postgresql://user:password@host/name.")
+
+
+def seal_key(environ: Mapping[str, str] = os.environ) -> bytes:  # noqa: TID251
+    """The Ed25519 private key that signs checkpoints: 32 bytes, given as 64 hexadecimal digits."""
+    value = _secret(environ, "VOTE_SEAL_KEY", "it signs the ballot box; make one with `openssl rand -hex 32`")
+    try:
+        key = bytes.fromhex(value)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise Misuse("VOTE_SEAL_KEY is not usable: give 64 hexadecimal digits.")
+    return key
+
+
+def public_url(environ: Mapping[str, str] = os.environ) -> str:  # noqa: TID251
+    """The address people know the site by."""
+    value = _required(environ, "VOTE_PUBLIC_URL", "letters link to it; give https://vote.example.org").rstrip("/")
+    if re.fullmatch(r"https?://([\w.-]+|\[[\da-f:]+\])(:\d{1,5})?", value, re.IGNORECASE | re.ASCII) is None:
+        raise Misuse("VOTE_PUBLIC_URL is not usable: give a scheme and a host only, such as https://vote.example.org.")
+    return value
 
 
 def _parses(url: str) -> bool:
@@ -120,24 +145,29 @@ def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     return secrets
 
 
-def _pepper(environ: Mapping[str, str]) -> bytes:
-    if path := environ.get("VOTE_PEPPER_FILE"):
-        try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as problem:
-            raise Misuse(f"VOTE_PEPPER_FILE cannot be read: {path} ({problem.__class__.__name__}).") from problem
-    else:
-        value = _required(environ, "VOTE_PEPPER", "it keys the poll book; make one with `openssl rand -hex 32`")
+def pepper_file(environ: Mapping[str, str] = os.environ) -> Path | None:  # noqa: TID251
+    """The file that VOTE_PEPPER_FILE names, if any."""
+    return Path(environ["VOTE_PEPPER_FILE"]) if environ.get("VOTE_PEPPER_FILE") else None
+
+
+def _pepper(environ: Mapping[str, str]) -> bytes | None:
+    """None where the operator says that the purge has destroyed it."""
+    value = _secret(environ, "VOTE_PEPPER", "it keys the poll book; make one with `openssl rand -hex 32`")
+    if value == DESTROYED:
+        return None
     if len(value) < SHORTEST_SECRET:
         raise Misuse(f"VOTE_PEPPER is too short: it needs at least {SHORTEST_SECRET} characters.")
     return value.encode()
 
 
-def _public_url(environ: Mapping[str, str]) -> str:
-    value = _required(environ, "VOTE_PUBLIC_URL", "letters link to it; give https://vote.example.org").rstrip("/")
-    if re.fullmatch(r"https?://([\w.-]+|\[[\da-f:]+\])(:\d{1,5})?", value, re.IGNORECASE | re.ASCII) is None:
-        raise Misuse("VOTE_PUBLIC_URL is not usable: give a scheme and a host only, such as https://vote.example.org.")
-    return value
+def _secret(environ: Mapping[str, str], name: str, purpose: str) -> str:
+    """A secret from the file that NAME_FILE names, else from NAME itself."""
+    if path := environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise Misuse(f"{name}_FILE cannot be read: {path} ({problem.__class__.__name__}).") from problem
+    return _required(environ, name, purpose)
 
 
 def _mail_from(environ: Mapping[str, str]) -> str:

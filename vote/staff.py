@@ -32,6 +32,8 @@ class Member:
 
     name: str
     role: Role
+    address: str
+    witness: bool
     session: bytes
     opened_at: datetime
 
@@ -105,11 +107,11 @@ def member(session: Session, cookie: str | None, at: datetime) -> Member | None:
     if not cookie:
         return None
     row = session.execute(
-        select(Staff.name, Staff.role, StaffSession.id, StaffSession.opened_at)
+        select(Staff.name, Staff.role, Staff.address, Staff.witness, StaffSession.id, StaffSession.opened_at)
         .join(Staff, Staff.address == StaffSession.staff)
         .where(StaffSession.id == _session_id(cookie), StaffSession.expires_at > at, StaffSession.revoked_at.is_(None))
     ).first()
-    return Member(row.name, Role(row.role), row.id, row.opened_at) if row else None
+    return Member(row.name, Role(row.role), row.address, row.witness, row.id, row.opened_at) if row else None
 
 
 def leave(database: Database, cookie: str | None, at: datetime) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from vote import casting, contests
 from vote.carriers import Carrier, Pigeonhole, SmtpCarrier
@@ -18,6 +19,8 @@ from vote.errors import Misuse, Refusal
 from vote.letters import Letterhead
 from vote.line import Line
 from vote.models import Contest
+from vote.notes import Signer
+from vote.sealing import Sealer
 from vote.settings import Settings
 from vote.tokens import Keys
 from vote.worker import Worker
@@ -32,6 +35,7 @@ class Station:
     database: Database
     keys: Keys
     booth: Booth
+    sealer: Sealer
     noticeboard: Noticeboard
     requests: Line[Request, bytes | Refusal]
     confirmations: Line[Confirmation, Receipt | Refusal]
@@ -79,18 +83,29 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
     """
     database = Database(settings.database_url)
     noticeboard = Noticeboard(database, slug)
-    edition = contests.edition_of(noticeboard.read().edition)
+    try:
+        contest = noticeboard.read()
+        if settings.pepper is None and contest.published_at is None:
+            raise Misuse("VOTE_PEPPER is `destroyed`, but this contest is not published: nobody can vote without it.")
+    except Misuse:
+        database.close()
+        raise
+    edition = contests.edition_of(contest.edition)
     keys = Keys(settings.secrets)
     slot = 0 if database.embedded else secrets.randbelow(SLOTS)
     booth = Booth(database, keys, slug, timedelta(minutes=settings.mixing_minutes), slot)
     pigeonhole = Pigeonhole(settings.pigeonhole) if settings.pigeonhole else None
-    worker = Worker(database, clock, letterhead(settings, keys, edition), carriers(settings)) if work_here else None
+    sealer = sealer_for(settings.public_url, settings.seal_key, slug, settings.mixing_minutes, settings.crowd)
+    worker = (
+        Worker(database, clock, letterhead(settings, keys, edition), carriers(settings), sealer) if work_here else None
+    )
     return Station(
         settings=settings,
         clock=clock,
         database=database,
         keys=keys,
         booth=booth,
+        sealer=sealer,
         noticeboard=noticeboard,
         # The moment is read when the transaction is about to begin, not when the voter joined the line.
         requests=Line(lambda entries: casting.request(booth, entries, clock.now())),
@@ -98,6 +113,12 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
         worker=worker,
         pigeonhole=pigeonhole,
     )
+
+
+def sealer_for(public_url: str, seal_key: bytes, slug: str, mixing_minutes: int = 60, crowd: int = 10) -> Sealer:
+    """This process as a sealer of this contest; the log's name is the site's host and the contest."""
+    signer = Signer(f"{urlsplit(public_url).netloc}/{slug}", seal_key)
+    return Sealer(slug, signer, timedelta(minutes=mixing_minutes), crowd, secrets.token_bytes(16))
 
 
 def letterhead(settings: Settings, keys: Keys, edition: Edition) -> Letterhead:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
-from vote import minutes, poll_book
+from vote import ballot_box, minutes, poll_book
 from vote.db import Database, insert
 from vote.editions import Edition, Laureate
-from vote.models import Act, Envelope, Minute, RunningCount, Turnout
+from vote.models import Act, Envelope, Minute, RunningCount, SealedBallot, Turnout
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,10 @@ class Count:
 
 
 def consult(database: Database, contest: str, edition: Edition, *, who: str, at: datetime) -> Count:
-    """The running count for a juror who opens the page, which is a minute."""
+    """The running count for a juror who opens the page, which is a minute first."""
     with database.writing() as session:
         minutes.record(session, contest, Act.CONSULTATION, who=who, why="Ouverture de la page du décompte.", at=at)
+    with database.reading() as session:
         return count(session, contest, edition, at)
 
 
@@ -129,7 +130,11 @@ def running_count(session: Session, contest: str) -> dict[str, int]:
 
 def recount(session: Session, contest: str) -> dict[str, int]:
     """Votes by laureate's slug, counted from the ballots themselves."""
-    rows = select(Envelope.laureate, func.count()).where(Envelope.contest == contest).group_by(Envelope.laureate)
+    ballots = union_all(
+        select(Envelope.laureate).where(Envelope.contest == contest),
+        select(SealedBallot.laureate).where(SealedBallot.contest == contest),
+    ).subquery()
+    rows = select(ballots.c.laureate, func.count()).group_by(ballots.c.laureate)
     return dict(session.execute(rows).all())
 
 
@@ -143,7 +148,8 @@ def hours(session: Session, contest: str) -> list[Hour]:
 
 
 def balance(session: Session, contest: str) -> Balance:
-    ballots = session.scalar(select(func.count()).select_from(Envelope).where(Envelope.contest == contest)) or 0
+    waiting = session.scalar(select(func.count()).select_from(Envelope).where(Envelope.contest == contest)) or 0
+    ballots = waiting + ballot_box.size(session, contest)
     counted = sum(running_count(session, contest).values())
     return Balance(poll_book.signatures(session, contest), ballots, counted)
 

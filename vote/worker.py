@@ -1,4 +1,4 @@
-"""Background work: the post and the housekeeping, inside the web process or beside it."""
+"""Background work: the post, the sealing, the inspections and the housekeeping, inside the web process or beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from vote import staff
+from vote import audit, sealing, staff, witnesses
 from vote.carriers import Carrier
 from vote.clock import Clock
 from vote.db import Database
@@ -17,8 +17,10 @@ from vote.errors import Unavailable
 from vote.letters import Letterhead
 from vote.models import OutgoingLetter, Verification
 from vote.postman import Postman
+from vote.sealing import Sealer
 
-ROUND_SECONDS = 60
+ROUND_SECONDS = 10
+INSPECTED_EVERY = timedelta(hours=1)
 KEPT_AFTER_EXPIRY = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
@@ -27,28 +29,58 @@ log = logging.getLogger(__name__)
 class Worker:
     """What must happen without anybody asking. Any number may run at once; no contest opens or closes by it."""
 
-    def __init__(self, database: Database, clock: Clock, head: Letterhead, new_carrier: Callable[[], Carrier]) -> None:
-        self._database, self._clock = database, clock
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        head: Letterhead,
+        new_carrier: Callable[[], Carrier],
+        sealer: Sealer,
+    ) -> None:
+        self._database, self._clock, self._sealer = database, clock, sealer
         self.postman = Postman(database, clock, head, new_carrier)
         self._stop = threading.Event()
-        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
+        self._rounds = threading.Thread(target=self._make_rounds, name="rounds", daemon=True)
 
     def start(self) -> None:
         self.postman.start()
-        self._housekeeper.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._housekeeper.join()
+        self._rounds.join()
         self.postman.stop()
 
-    def _keep_house(self) -> None:
+    def _make_rounds(self) -> None:
+        every = timedelta(0)
         while not self._stop.is_set():
             try:
-                tidy(self._database, self._clock)
+                inspect(self._database, self._clock, self._sealer, every)
+                every = INSPECTED_EVERY
+                make_round(self._database, self._clock, self._sealer)
             except Unavailable:
-                log.warning("the housekeeping waits: the database is away")
+                log.warning("the round waits: the database is away")
+            except Exception:
+                log.exception("a round failed")
             self._stop.wait(ROUND_SECONDS)
+
+
+def make_round(database: Database, clock: Clock, sealer: Sealer) -> None:
+    """Seal what is ready, mail checkpoints to witnesses, forget what has expired."""
+    sealing.seal(database, sealer, clock.now())
+    witnesses.write_to(database, sealer, clock.now())
+    tidy(database, clock)
+
+
+def inspect(database: Database, clock: Clock, sealer: Sealer, every: timedelta) -> None:
+    """Audit the database unless it was done less than `every` ago; what disagrees is kept, shown and logged."""
+    at = clock.now()
+    with database.reading() as session:
+        latest = audit.last_inspection(session, sealer.contest)
+    if every and latest is not None and latest.at > at - every:
+        return
+    for complaint in audit.inspect(database, sealer.contest, sealer.signer.verifier, at):
+        log.error("integrity: %s", complaint)
 
 
 def tidy(database: Database, clock: Clock) -> None:

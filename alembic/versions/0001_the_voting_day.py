@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("closed_at", vote.db.Instant(timezone=True), nullable=True),
         sa.Column("published_at", vote.db.Instant(timezone=True), nullable=True),
         sa.Column("results", sa.JSON(none_as_null=True), nullable=True),
-        sa.CheckConstraint("opens_at < closes_at", name="ck_contests_opens_before_it_closes"),
+        sa.CheckConstraint("opens_at < closes_at", name=op.f("ck_contests_opens_before_it_closes")),
         sa.PrimaryKeyConstraint("slug", name="pk_contests"),
     )
     op.create_table(
@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("expires_at", vote.db.Instant(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("used_at", vote.db.Instant(timezone=True), nullable=True),
-        sa.CheckConstraint("attempts BETWEEN 0 AND 5", name="ck_sign_ins_tries"),
+        sa.CheckConstraint("attempts BETWEEN 0 AND 5", name=op.f("ck_sign_ins_tries")),
         sa.ForeignKeyConstraint(["staff"], ["staff.address"], name="fk_sign_ins_staff"),
         sa.PrimaryKeyConstraint("id", name="pk_sign_ins"),
     )
@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.Column("expires_at", vote.db.Instant(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("delivery", sa.Text(), nullable=False),
-        sa.CheckConstraint("attempts BETWEEN 0 AND 5", name="ck_verifications_tries"),
+        sa.CheckConstraint("attempts BETWEEN 0 AND 5", name=op.f("ck_verifications_tries")),
         sa.ForeignKeyConstraint(["contest"], ["contests.slug"], name="fk_verifications_contest"),
         sa.PrimaryKeyConstraint("id", name="pk_verifications"),
         sqlite_with_rowid=False,

@@ -89,7 +89,9 @@ def test_people_play_the_whole_day(welcome: Welcome, demo: Demonstration, script
     page = marie.follow("Vérifier un code de suivi")
     marie.write("Votre code de suivi", receipt)
     marie.press("Vérifier")
-    expect(page.get_by_role("status")).to_contain_text("Ce bulletin est dans l’urne.")
+    expect(page.get_by_role("status").first).to_contain_text("Ce bulletin est dans l’urne.")
+    if scripts:
+        expect(page.get_by_role("status").last).to_contain_text("Vérifié par votre navigateur")
 
 
 def test_somebody_without_a_mouse_votes_and_checks_the_receipt(welcome: Welcome) -> None:
@@ -122,7 +124,7 @@ def test_somebody_without_a_mouse_votes_and_checks_the_receipt(welcome: Welcome)
     tab_to(page.get_by_label("Votre code de suivi"))
     page.keyboard.type(receipt.lower())
     voter.strike("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Ce bulletin est dans l’urne.")
+    expect(page.get_by_role("status")).to_contain_text("Ce bulletin est compté.")
 
 
 def test_no_public_page_is_wider_than_the_narrowest_telephone(welcome: Welcome) -> None:

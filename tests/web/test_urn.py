@@ -4,7 +4,7 @@ import pytest
 from pages_inspector import Page
 from people import House
 
-COUNTED = "Ce bulletin est dans l’urne."
+COUNTED = "Ce bulletin est compté."
 UNKNOWN = "Aucun bulletin ne porte ce code."
 
 

@@ -82,12 +82,18 @@ class Edition:
     opens_at: datetime
     closes_at: datetime
     mail_sender: Text
+    approvals: Literal[1, 2] | None
     rules: Annotated[tuple[Rule, ...], len, "is empty"]
     laureates: Annotated[tuple[Laureate, ...], lambda found: len(found) > 1, "must hold at least two laureates"]
     sources: tuple[Source, ...]
 
     def laureate(self, slug: str) -> Laureate | None:
         return next((laureate for laureate in self.laureates if laureate.slug == slug), None)
+
+    @property
+    def people_to_act(self) -> int:
+        """How many officers an act takes: one, or one who proposes and another who approves."""
+        return self.approvals or 1
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; `from_document` is its inverse."""
@@ -144,8 +150,8 @@ def _built(kind: Any, raw: Any, key: str) -> Any:
             raise _wrong(key, arguments[2])
         return value
     if origin is Literal:
-        if raw not in arguments:
-            raise _wrong(key, f"must be one of {', '.join(arguments)}")
+        if raw not in arguments or isinstance(raw, bool):
+            raise _wrong(key, f"must be one of {', '.join(map(str, arguments))}")
         return raw
     if origin is tuple:
         return tuple(_built(arguments[0], item, f"{key}[{n}]") for n, item in enumerate(_typed(list, raw, key)))

@@ -113,7 +113,7 @@ def receipt(visit: Visit) -> Response:
     if ballot is not None:
         with visit.station.database.reading() as session:
             if casting.is_cast(session, ballot.ballot_code):
-                return visit.page("booth/receipt.html", code=envelope.receipt_code(ballot.ballot_code), repeated=False)
+                return _receipt(visit, ballot.ballot_code, repeated=False)
     raise Unknown(NO_RECEIPT)
 
 
@@ -132,11 +132,16 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
         return visit.page("booth/already.html")
     if isinstance(outcome, Refusal):
         raise outcome
-    code = envelope.receipt_code(outcome.ballot_code)
-    response = visit.page("booth/receipt.html", code=code, repeated=outcome.repeated)
+    response = _receipt(visit, outcome.ballot_code, outcome.repeated)
     if visit.ballot is None or visit.ballot.verification_id == ballot.verification_id:
         visit.give(response, ballot.without_choice())
     return response
+
+
+def _receipt(visit: Visit, ballot_code: bytes, repeated: bool) -> Response:
+    code = envelope.receipt_code(ballot_code)
+    check = f"{visit.station.settings.public_url}/urne?code={code}"
+    return visit.page("booth/receipt.html", code=code, repeated=repeated, check=check)
 
 
 def _require_open(visit: Visit) -> None:
@@ -160,7 +165,10 @@ def _laureate(visit: Visit, slug: str | None) -> Laureate | None:
 
 
 def _voter_key(visit: Visit, address: Address) -> bytes:
-    return poll_book.voter_key(visit.station.settings.pepper, visit.station.contest, address)
+    pepper = visit.station.settings.pepper
+    if pepper is None:  # destroyed after the publication
+        raise casting.not_open(visit.station.noticeboard.latest(), visit.at)
+    return poll_book.voter_key(pepper, visit.station.contest, address)
 
 
 def _proved(visit: Visit) -> bytes:

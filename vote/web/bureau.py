@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
-from vote import contests, minutes, outbox, tally, words
+from vote import approvals, audit, bundle, contests, minutes, outbox, sealing, tally, words
+from vote.approvals import Officer
 from vote.errors import Invalid
-from vote.web.notices import ACTS
+from vote.models import Act
+from vote.record import ACTS
 from vote.web.pages import Visit, gather
 
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
@@ -27,11 +29,17 @@ def desk(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         balance = tally.balance(session, slug)
         lines = minutes.read(session, slug)
+        inspection = audit.last_inspection(session, slug)
+        held = sealing.held(session, slug)
+        proposals = approvals.waiting(session, slug)
         letters = LetterCount(outbox.waiting(session), *outbox.recent(session))
     return visit.page(
         "bureau/desk.html",
         turnout=balance.signatures,
         balance=balance,
+        inspection=inspection,
+        held=held,
+        proposals=proposals,
         minutes=lines,
         act_names=ACTS,
         letters=letters,
@@ -41,33 +49,55 @@ def desk(visit: Visit) -> Response:
 
 def close(visit: Visit) -> Response:
     _check(visit, "CLORE")
-    contests.close(
-        visit.station.database, visit.station.contest, who=_who(visit), why=visit.form["reason"], at=visit.at
-    )
-    return RedirectResponse("/bureau", 303)
+    return _act(visit, Act.CLOSURE, {})
 
 
 def extend(visit: Visit) -> Response:
     until = words.read_local_input(visit.form["until"])
     _check(visit, "PROLONGER", lambda: _require(until is not None, "until", "Donnez la date et l’heure, à Paris."))
     assert until is not None  # noqa: S101
-    contests.extend(
-        visit.station.database,
-        visit.station.contest,
-        until=until,
-        who=_who(visit),
-        why=visit.form["reason"],
-        at=visit.at,
-    )
-    return RedirectResponse("/bureau", 303)
+    return _act(visit, Act.EXTENSION, {"until": until.isoformat()})
 
 
 def publish(visit: Visit) -> Response:
     _check(visit, "PROCLAMER")
-    contests.publish(
-        visit.station.database, visit.station.contest, who=_who(visit), why=visit.form["reason"], at=visit.at
+    return _act(visit, Act.PUBLICATION, {})
+
+
+def scrutiny(visit: Visit) -> Response:
+    """The scrutineers' bundle, with the salts and laureates of all ballots."""
+    station = visit.station
+    with station.database.reading() as session:
+        content = bundle.write(session, station.contest, station.sealer.signer, for_scrutineers=True)
+    name = f'attachment; filename="{station.contest}-depouillement.zip"'
+    return Response(content, media_type="application/zip", headers={"Content-Disposition": name})
+
+
+def approve(visit: Visit) -> Response:
+    station = visit.station
+    approvals.approve(station.database, station.sealer, _proposal(visit), by=_officer(visit), at=visit.at)
+    return RedirectResponse("/bureau", 303)
+
+
+def withdraw(visit: Visit) -> Response:
+    why = visit.form["reason"]
+    station = visit.station
+    approvals.withdraw(station.database, station.contest, _proposal(visit), by=_officer(visit), why=why, at=visit.at)
+    return RedirectResponse("/bureau", 303)
+
+
+def _act(visit: Visit, kind: Act, terms: dict[str, str]) -> Response:
+    station = visit.station
+    done = approvals.act(
+        station.database,
+        station.sealer,
+        kind,
+        terms,
+        by=_officer(visit),
+        why=visit.form["reason"],
+        at=visit.at,
     )
-    return RedirectResponse("/resultats", 303)
+    return RedirectResponse("/resultats" if done and kind is Act.PUBLICATION else "/bureau", 303)
 
 
 def _check(visit: Visit, word: str, *more: Callable[[], None]) -> None:
@@ -84,6 +114,13 @@ def _require(holds: bool, name: str, sentence: str) -> None:
         raise Invalid(sentence, field=name)
 
 
-def _who(visit: Visit) -> str:
+def _officer(visit: Visit) -> Officer:
     assert visit.member is not None  # noqa: S101
-    return visit.member.name
+    return Officer(visit.member.name, visit.member.address)
+
+
+def _proposal(visit: Visit) -> bytes:
+    try:
+        return bytes.fromhex(visit.form["proposal"])
+    except ValueError:
+        return b""

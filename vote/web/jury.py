@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from vote import contests, press, tally
+from vote import audit, ballot_box, contests, press, tally, witnesses
 from vote.errors import Unavailable
 from vote.station import Station
 from vote.tally import Count
@@ -27,7 +27,17 @@ def count(visit: Visit) -> Response:
     assert visit.member is not None  # noqa: S101
     station = visit.station
     figures = tally.consult(station.database, station.contest, visit.edition, who=visit.member.name, at=visit.at)
-    return visit.page("jury/count.html", count=figures)
+    with station.database.reading() as session:
+        inspection = audit.last_inspection(session, station.contest)
+        signed = ballot_box.last_checkpoint(session, station.contest)
+    return visit.page("jury/count.html", count=figures, inspection=inspection, checkpoint=signed)
+
+
+def witness(visit: Visit) -> Response:
+    """Ask for the checkpoints by mail, or for no more of them."""
+    assert visit.member is not None  # noqa: S101
+    witnesses.ask(visit.station.database, visit.member.address, visit.form["wanted"] == "oui")
+    return RedirectResponse("/jury", 303)
 
 
 async def stream(visit: Visit) -> Response:

@@ -7,33 +7,26 @@ import io
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from vote import results
+from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
 from vote.web.pages import Visit
 
 NOT_YET = "Les résultats ne sont pas encore proclamés."
-ACTS = {
-    "edition": "Édition",
-    "staff": "Inscription",
-    "consultation": "Consultation du décompte",
-    "extension": "Prolongation",
-    "closure": "Clôture",
-    "publication": "Proclamation",
-}
 
 
 def show_results(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         published, turnout, lines = results.read(session, visit.contest)
-    return visit.page("results/results.html", results=published, turnout=turnout, minutes=lines, act_names=ACTS)
+    return visit.page("results/results.html", results=published, turnout=turnout, minutes=lines, act_names=record.ACTS)
 
 
 def results_json(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         published, _, lines = results.read(session, visit.contest)
-    if published is None:
+        signed = ballot_box.last_checkpoint(session, visit.station.contest)
+    if published is None or signed is None:
         raise Conflict(NOT_YET)
-    return JSONResponse(results.document(published, lines))
+    return JSONResponse(results.document(published, lines, signed.note))
 
 
 def results_csv(visit: Visit) -> Response:
@@ -47,6 +40,29 @@ def results_csv(visit: Visit) -> Response:
     for row in published.laureates:
         writer.writerow([row.laureate.slug, row.laureate.name, row.votes, f"{row.tenths / 10:.1f}"])
     return PlainTextResponse(table.getvalue(), media_type="text/csv")
+
+
+def show_record(visit: Visit) -> Response:
+    with visit.station.database.reading() as session:
+        found = record.read(session, visit.contest)
+    return visit.page("results/record.html", record=found, act_names=record.ACTS)
+
+
+def record_pdf(visit: Visit) -> Response:
+    with visit.station.database.reading() as session:
+        found = record.read(session, visit.contest)
+    return Response(record.pdf(found), media_type="application/pdf")
+
+
+def public_bundle(visit: Visit) -> Response:
+    """Everything that anybody needs to audit the contest, in one file."""
+    station = visit.station
+    if visit.contest.published_at is None:
+        raise Conflict(NOT_YET)
+    with station.database.reading() as session:
+        content = bundle.write(session, station.contest, station.sealer.signer, for_scrutineers=False)
+    name = f'attachment; filename="{station.contest}.zip"'
+    return Response(content, media_type="application/zip", headers={"Content-Disposition": name})
 
 
 def rules(visit: Visit) -> Response:
