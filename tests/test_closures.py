@@ -21,7 +21,7 @@ from vote.db import Database
 from vote.errors import Conflict
 from vote.models import Envelope, SealedBallot
 
-NODES, THREADS, BALLOTS = 2, 6, 120
+NODES, THREADS, BALLOTS = 2, 6, 80
 ROUNDS = [f"round-{number}" for number in range(3)]
 
 
