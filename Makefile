@@ -62,11 +62,12 @@ clean: ## remove .venv and what the checks left; var/ and its votes stay
 	@# Debian ships venv without its pip; the pip beside it then lends a hand.
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv >/dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip .venv \
 	    && $(PYTHON) -m pip --python $(BIN)/python install -qq --disable-pip-version-check pip; }
-	@$(INSTALL) --require-hashes -r requirements.txt
+	@# The locks name everything: resolving anew would let an older pip look past them, at newer versions.
+	@$(INSTALL) --no-deps --require-hashes -r requirements.txt
 	@$(INSTALL) --no-deps -e .
 	@touch $@
 
 .venv/.checks: .venv/.runtime .ci/requirements.txt
 	@echo "Installing the checks in .venv (about a minute, this time only)…"
-	@$(INSTALL) --require-hashes -r .ci/requirements.txt
+	@$(INSTALL) --no-deps --require-hashes -r .ci/requirements.txt
 	@touch $@

@@ -9,7 +9,7 @@ from crowds import MIXING, booth_on, cast, complaints, lot, new_sealer, sealed, 
 from people import CONTEST, MORNING, House
 from sqlalchemy import func, select, update
 
-from vote import ballot_box, casting, contests, merkle, minutes, sealing, worker
+from vote import ballot_box, casting, contests, merkle, minutes, sealing, station, worker
 from vote.casting import Confirmation, Request
 from vote.db import Database
 from vote.envelope import new_ballot_code
@@ -173,3 +173,8 @@ def test_a_sealed_ballot_is_found_again_by_whoever_repeats_the_confirmation(data
     lot(database, range(10), MORNING)
     assert casting.confirm(booth, [confirmation], LATER) == [casting.Receipt(code, repeated=True)]
     assert len(sealed(database)) == 11
+
+
+def test_the_box_keeps_its_name_whatever_the_port() -> None:
+    names = {station.sealer_for(f"http://127.0.0.1:{port}", b"k" * 32, CONTEST).signer.name for port in (8000, 8001)}
+    assert names == {f"127.0.0.1/{CONTEST}"}

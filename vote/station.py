@@ -117,7 +117,7 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
 
 def sealer_for(public_url: str, seal_key: bytes, slug: str, mixing_minutes: int = 60, crowd: int = 10) -> Sealer:
     """This process as a sealer of this contest; the log's name is the site's host and the contest."""
-    signer = Signer(f"{urlsplit(public_url).netloc}/{slug}", seal_key)
+    signer = Signer(f"{urlsplit(public_url).hostname}/{slug}", seal_key)
     return Sealer(slug, signer, timedelta(minutes=mixing_minutes), crowd, secrets.token_bytes(16))
 
 
