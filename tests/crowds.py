@@ -20,7 +20,8 @@ MIXING = timedelta(hours=1)
 
 
 def booth_on(database: Database) -> Booth:
-    return Booth(database, Keys(("s" * 40,)), CONTEST, MIXING)
+    # All of a crowd arrive at one moment, as no people do: screening has tests of its own.
+    return Booth(database, Keys(("s" * 40,)), CONTEST, MIXING, screening=False)
 
 
 def new_sealer() -> Sealer:

@@ -33,6 +33,8 @@ EDITION = {
     "laureates": [{"slug": slug, "name": f"Épicerie {slug}"} for slug in ("la-ruche", "le-pont", "le-fil")],
 }
 SLUGS = [laureate["slug"] for laureate in EDITION["laureates"]]  # type: ignore[index]
+SUSPICION = "5d" * 16
+OUT = sorted(sha256(f"rejected {n}".encode()).digest()[:10] for n in range(2))
 PROGRAM = Path(verify.__file__).read_bytes()
 Files = dict[str, bytes]
 
@@ -60,12 +62,17 @@ def day(count: int, *sizes: int) -> Day:
     minutes = [
         minute("edition", {"digest": "00" * 32}),
         minute("edition", {"digest": digest}),
-        minute("extension", {"closes_at": "2019-11-22"}),
+        minute("rejection", rejection(OUT)),
         minute("publication", after),
         minute("consultation", None),
     ]
     points = [(0, 2), *((size, 3) for size in sizes), (count, 4)]
     return Day(ballots, points, minutes, aside=1, rejected=2, votes=votes)
+
+
+def rejection(codes: list[bytes]) -> dict[str, object]:
+    digest = sha256("\n".join(map(spelled, codes)).encode()).hexdigest()
+    return {"suspicion": SUSPICION, "rule": "surge", "count": len(codes), "codes": digest}
 
 
 def files_of(day: Day, opened: bool = False) -> Files:
@@ -96,6 +103,7 @@ def files_of(day: Day, opened: bool = False) -> Files:
         "checkpoints.txt": "\n\f\n".join(notes).encode(),
         "resultats.json": json.dumps(results, ensure_ascii=False).encode(),
         "bulletins.txt": "".join(lines).encode(),
+        "ecartes.txt": "".join(f"{spelled(code)} {SUSPICION}\n" for code in OUT).encode(),
         "verify.py": PROGRAM,
         **({"depouillement.txt": "".join(openings).encode()} if opened else {}),
     }
@@ -304,6 +312,13 @@ def results_of(change: Callable[[Any], object]) -> Callable[[Files], None]:
     return json_of("resultats.json", change)
 
 
+def changed(name: str, change: Callable[[str], str]) -> Callable[[Files], None]:
+    def apply(files: Files) -> None:
+        files[name] = change(files[name].decode()).encode()
+
+    return apply
+
+
 def openings_of(change: Callable[[list[list[bytes]]], object]) -> Callable[[Files], None]:
     return lines_of("depouillement.txt", change)
 
@@ -387,6 +402,18 @@ BY_THE_HOLDER_OF_THE_KEY: dict[str, tuple[Callable[[Files], object], str]] = {
     "a turnout and rejected of more": (
         results_of(lambda r: [put(r, "turnout", 11), put(r, "rejected", 3)]),
         "minute 4 has other totals",
+    ),
+    "a rejected ballot that is not the one of the minutes": (
+        changed("ecartes.txt", lambda text: text.replace(spelled(OUT[1]), spelled(hashed("code", 99)[:10]))),
+        "ecartes.txt is not what the minutes record",
+    ),
+    "a rejected ballot that is in the box": (
+        changed("ecartes.txt", lambda text: text.replace(spelled(OUT[1]), spelled(hashed("code", 0)[:10]))),
+        "a rejected ballot is in the box",
+    ),
+    "a rejected ballot less": (
+        changed("ecartes.txt", lambda text: text.splitlines(keepends=True)[0]),
+        "ecartes.txt lists 1 rejected ballots, the results 2",
     ),
     "a share of more": (results_of(lambda r: put(r["laureates"][1], "share", 99.9)), "share of 'le-pont' is not 99.9"),
     "results of another contest": (results_of(lambda r: put(r, "contest", "2018")), "of another contest"),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vote import contests, minutes
+from vote import contests, minutes, screening
 from vote.db import Database
 from vote.errors import Conflict, Forbidden, Unknown
 from vote.models import Act, Proposal
@@ -34,7 +34,8 @@ def act(
 ) -> bool:
     """Do an act, or propose it where the edition asks for two people. Answers whether it was done.
 
-    `terms` is what the act needs beyond a reason: for an extension, `until` as an ISO instant.
+    `terms` is what the act needs beyond a reason: for an extension, `until` as an ISO instant; for a decision on
+    ballots set aside, the id of their `suspicion` in hexadecimal.
     """
     with database.reading() as session:
         contest = contests.read(session, sealer.contest)
@@ -98,6 +99,9 @@ def _do(
         contests.close(database, sealer.contest, who=who, why=why, at=at)
     elif kind is Act.PUBLICATION:
         contests.publish(database, sealer, who=who, why=why, at=at)
+    elif kind in {Act.ADMISSION, Act.REJECTION}:
+        suspicion = bytes.fromhex(terms["suspicion"])
+        screening.decide(database, sealer.contest, suspicion, kind, who=who, why=why, at=at)
     else:
         raise Conflict(f"« {kind} » n’est pas un acte du bureau.")
 

@@ -32,6 +32,7 @@ def of_database(session: Session, contest: Contest, verifier: Verifier) -> Evide
             (row.position, row.ballot_code, row.commitment, row.laureate, row.salt)
             for row in ballot_box.read(session, contest.slug)
         ),
+        rejected=tally.rejections(session, contest.slug),
         results=contest.results,
     )
 
@@ -73,7 +74,7 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
         Finding(
             balance.balanced,
             f"{balance.signatures} signatures in the poll book, {balance.ballots} ballots, {balance.counted} in the "
-            f"running count: they {agree}.",
+            f"running count, {balance.aside} set aside, {balance.rejected} rejected: they {agree}.",
         ),
         Finding(counted, f"The running count {'is' if counted else 'is not'} that of the ballots."),
         _tree(session, contest, box),

@@ -20,6 +20,7 @@ from vote.notes import Signer, Verifier
 from vote.results import Results
 
 MANIFEST = "manifest.txt"
+REJECTED = "ecartes.txt"
 VERIFY = Path(__file__).with_name("verify.py")
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -59,6 +60,7 @@ def evidence(files: Mapping[str, bytes], verifier: Verifier) -> Evidence:
         minutes=json.loads(files["minutes.json"]),
         notes=[note for note in notes if note],
         ballots=lambda: _ballots(files),
+        rejected=_rejected(files),
         results={"votes": votes, "ballots": announced["votes"], "signatures": announced["turnout"]},
     )
 
@@ -98,10 +100,23 @@ def _files(session: Session, slug: str, verifier: Verifier, for_scrutineers: boo
     yield "resultats.json", _json(results.document(published, lines, signed[-1].note))
     yield "proces-verbal.pdf", record.pdf(record.read(session, contest))
     yield "bulletins.txt", "".join(ballot_box.public_lines(session, slug)).encode()
+    rejected = tally.rejections(session, slug)
+    yield REJECTED, "".join(f"{receipt_code(code)} {one}\n" for one in rejected for code in rejected[one]).encode()
     if for_scrutineers:
         opened = (f"{row.position} {row.salt.hex()} {row.laureate}\n" for row in ballot_box.read(session, slug))
         yield "depouillement.txt", "".join(opened).encode()
     yield VERIFY.name, VERIFY.read_bytes()
+
+
+def _rejected(files: Mapping[str, bytes]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for line in files.get(REJECTED, b"").decode().splitlines():
+        code, suspicion = line.split(" ")
+        read_code = read_receipt_code(code)
+        if read_code is None or receipt_code(read_code) != code:
+            raise ValueError("a rejected ballot has no readable code")
+        found.setdefault(suspicion, []).append(read_code)
+    return found
 
 
 def _ballots(files: Mapping[str, bytes]) -> Iterator[Ballot]:

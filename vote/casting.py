@@ -7,14 +7,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from vote import ballot_box, contests, envelope, outbox, poll_book, tally, words
+from vote import ballot_box, contests, envelope, marks, outbox, poll_book, screening, signals, tally, throttle, words
 from vote.db import Database, insert
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
-from vote.models import TRIES, VERIFICATION_LASTS, Contest, Delivery, Envelope, LetterKind, State, Verification
+from vote.models import (
+    TRIES,
+    VERIFICATION_LASTS,
+    Contest,
+    Delivery,
+    Disowned,
+    Envelope,
+    LetterKind,
+    OutgoingLetter,
+    RejectedBallot,
+    Rule,
+    State,
+    Verification,
+)
 from vote.outbox import NewLetter
+from vote.proofs import Toll
+from vote.screening import Arrival
+from vote.throttle import Asked
 from vote.tokens import Keys
 
 PURPOSE = "vote"
@@ -36,62 +52,83 @@ class Booth:
     contest: str
     mixing: timedelta
     slot: int = 0
+    screening: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody asks for a letter. `earlier` is the verification that the same browser already holds, if any."""
+    """Somebody asks for a letter. `earlier` is the verification that the same browser already holds, if any.
+
+    `domain` is the mail domain, `networks` the marks of where it comes from, narrowest first; `proof` a challenge that
+    was solved. `doubt` is what gives away a robot, or that no proof of work could be made.
+    """
 
     address: str
     voter_key: bytes
     earlier: bytes | None = None
     language: str = "fr"
+    domain: str = ""
+    networks: tuple[bytes, ...] = ()
+    proof: str | None = None
+    doubt: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A ballot to cast. `code` is what was typed; None where a signed link has proved the mailbox."""
+    """A ballot to cast. `code` is what was typed; None where a signed link has proved the mailbox.
+
+    `network` is the mark of where it comes from; `cast_before` counts the votes that this browser has cast.
+    """
 
     verification_id: bytes
     ballot_code: bytes
     laureate: str | None
     code: str | None = None
+    network: bytes | None = None
+    cast_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The ballot is counted, durably; `repeated` where it already was."""
+    """The ballot is cast, durably; `repeated` where it already was; `aside` where officers will decide on it."""
 
     ballot_code: bytes
     repeated: bool = False
+    aside: bool = False
 
 
-def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[bytes | Refusal]:
+def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[bytes | Refusal | Toll]:
     """Give each request a verification and its letter, in one transaction. Answers verification ids, in order.
 
     The same browser asking again for the same person gets its own verification back, so that letters which cross each
     other hold the same code. Nobody else's verification is read or touched, and nothing here depends on whether the
-    person has voted.
+    person has voted. Whom the throttle stops gets neither; no letter goes to an address that its owner has disowned.
     """
     with booth.database.writing() as session:
         contest = session.get_one(Contest, booth.contest)
         if not contest.is_open(at):
             return [not_open(contest, at) for _ in requests]
+        stopped = _throttled(booth, session, contest, requests, at)
         held = _held(session, (asked.earlier for asked in requests), at)
-        answers: list[bytes | Refusal] = []
+        quiet = _disowned_among(session, booth.contest, (asked.voter_key for asked in requests))
+        answers: list[bytes | Refusal | Toll] = []
         fresh: list[dict[str, object]] = []
         letters: list[NewLetter] = []
         again: list[Verification] = []
-        for asked in requests:
+        for asked, answer in zip(requests, stopped, strict=True):
+            if answer is not None:
+                answers.append(answer)
+                continue
             verification = held.get(asked.earlier or b"")
             if verification is not None and verification.voter_key == asked.voter_key:
                 subject = verification.id
                 again.append(verification)
             else:
                 subject = envelope.new_verification_id()
-                fresh.append(_new_verification(booth.contest, subject, asked.voter_key, at))
+                fresh.append(_new_verification(booth.contest, subject, asked, at))
             answers.append(subject)
-            letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
+            if asked.voter_key not in quiet:
+                letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
         if fresh:
             session.execute(insert(session, Verification), fresh)
         outbox.post(session, letters, at)
@@ -111,17 +148,16 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
         contest = contests.shared(session, booth.contest)
         verifications = _locked(session, (confirmation.verification_id for confirmation in confirmations))
         outcomes: dict[int, Receipt | Refusal] = {}
-        proven: dict[int, bytes] = {}
+        proven: dict[int, Verification] = {}
         for place, confirmation in enumerate(confirmations):
             verification = verifications.get(confirmation.verification_id)
             refusal = _judge(booth.keys, verification, confirmation, at)
             if refusal is not None or verification is None:
                 outcomes[place] = refusal or Expired(LATE)
             else:
-                proven[place] = verification.voter_key
+                proven[place] = verification
         if contest.is_open(at):
-            for place in _cast(booth, session, confirmations, proven, at):
-                outcomes[place] = Receipt(confirmations[place].ballot_code)
+            outcomes |= _cast(booth, session, contest, confirmations, proven, at)
         _find_again(booth, session, confirmations, proven, outcomes)
         for place in proven:
             outcomes.setdefault(
@@ -138,8 +174,39 @@ def read_verification(session: Session, contest: str, verification_id: bytes, at
     return verification
 
 
-def is_cast(session: Session, ballot_code: bytes) -> bool:
-    return bool(_cast_among(session, [ballot_code]))
+def find_receipt(session: Session, ballot_code: bytes) -> Receipt | None:
+    """The receipt of a ballot that was cast, or None."""
+    found = _cast_among(session, [ballot_code])
+    return Receipt(ballot_code, aside=found[ballot_code]) if found else None
+
+
+def disown(database: Database, contest: str, verification_id: bytes, at: datetime) -> bool:
+    """The owner of the address says "that was not me": no letter goes there any more, and this one serves no more.
+
+    A vote already cast stands; answers whether there is one.
+    """
+    with database.writing() as session:
+        verification = _own(session, contest, verification_id)
+        rows = [{"contest": contest, "voter_key": verification.voter_key}]
+        session.execute(insert(session, Disowned).on_conflict_do_nothing(), rows)
+        session.execute(delete(OutgoingLetter).where(OutgoingLetter.id == verification_id))
+        verification.expires_at = min(verification.expires_at, at)
+        return poll_book.has_signed(session, contest, verification.voter_key)
+
+
+def allow_letters(database: Database, contest: str, verification_id: bytes) -> None:
+    """The owner of the address takes "that was not me" back: letters go there again when somebody asks."""
+    with database.writing() as session:
+        verification = _own(session, contest, verification_id)
+        mine = (Disowned.contest == contest, Disowned.voter_key == verification.voter_key)
+        session.execute(delete(Disowned).where(*mine))
+
+
+def _own(session: Session, contest: str, verification_id: bytes) -> Verification:
+    verification = session.get(Verification, verification_id, with_for_update=True)
+    if verification is None or verification.contest != contest:
+        raise Expired(LATE)
+    return verification
 
 
 def not_open(contest: Contest, at: datetime) -> Conflict:
@@ -168,17 +235,24 @@ def _judge(keys: Keys, verification: Verification | None, confirmation: Confirma
 
 
 def _cast(
-    booth: Booth, session: Session, confirmations: Sequence[Confirmation], proven: dict[int, bytes], at: datetime
-) -> list[int]:
-    """Sign, fill the envelopes and move the count for every proven voter who had not signed. Returns their places."""
+    booth: Booth,
+    session: Session,
+    contest: Contest,
+    confirmations: Sequence[Confirmation],
+    proven: dict[int, Verification],
+    at: datetime,
+) -> dict[int, Receipt | Refusal]:
+    """Sign, fill the envelopes and move the count for every proven voter who had not signed. Answers by place."""
     first: dict[bytes, int] = {}
-    for place, voter_key in proven.items():
+    for place, verification in proven.items():
         if confirmations[place].laureate is not None:
-            first.setdefault(voter_key, place)
+            first.setdefault(verification.voter_key, place)
     signed = poll_book.sign(session, booth.contest, first)
     places = [place for voter_key, place in first.items() if voter_key in signed]
     if not places:
-        return []
+        return {}
+    arrivals = [_arrival(booth.keys, confirmations[place], proven[place], at) for place in places]
+    suspicions, leaving = _screened(booth, session, contest, arrivals, at)
     envelopes = [
         {
             "ballot_code": confirmations[place].ballot_code,
@@ -186,20 +260,68 @@ def _cast(
             "laureate": confirmations[place].laureate,
             "salt": envelope.new_salt(),
             "window_at": _window(at, booth.mixing),
+            "suspicion": suspicion,
+            "network": arrival.network,
+            "domain": arrival.domain.mark if arrival.domain else None,
+            "gap": arrival.gap,
         }
-        for place in places
+        for place, arrival, suspicion in zip(places, arrivals, suspicions, strict=True)
     ]
     session.execute(insert(session, Envelope), envelopes)
-    votes = Counter(str(confirmations[place].laureate) for place in places)
-    tally.move(session, booth.contest, booth.slot, votes, at)
-    return places
+    votes = Counter(str(row["laureate"]) for row in envelopes if row["suspicion"] is None)
+    votes.subtract(leaving)
+    tally.move(session, booth.contest, booth.slot, votes, len(places), at)
+    return {
+        place: Receipt(confirmations[place].ballot_code, aside=suspicion is not None)
+        for place, suspicion in zip(places, suspicions, strict=True)
+    }
+
+
+def _arrival(keys: Keys, confirmation: Confirmation, verification: Verification, at: datetime) -> Arrival:
+    left_at = verification.expires_at - VERIFICATION_LASTS
+    return Arrival(
+        network=confirmation.network,
+        domain=marks.domain(keys, verification.domain) if verification.domain else None,
+        gap=signals.step((at - left_at).total_seconds()),
+        doubt=verification.doubt,
+        cast_before=confirmation.cast_before,
+    )
+
+
+def _screened(
+    booth: Booth, session: Session, contest: Contest, arrivals: Sequence[Arrival], at: datetime
+) -> tuple[list[bytes | None], Counter[str]]:
+    if not booth.screening:
+        return [None] * len(arrivals), Counter()
+    mark, figures = marks.contest(booth.keys, booth.contest), contests.edition_of(contest.edition).figures
+    return screening.suspect(session, booth.contest, mark, figures, arrivals, at)
+
+
+def _throttled(
+    booth: Booth, session: Session, contest: Contest, requests: Sequence[Request], at: datetime
+) -> Sequence[Refusal | Toll | None]:
+    if not booth.screening:
+        return [None] * len(requests)
+    keys = booth.keys
+    asked = [
+        Asked(
+            address=marks.address(keys, one.voter_key),
+            networks=one.networks,
+            domain=found.mark if (found := marks.domain(keys, one.domain)).private else None,
+            contest=marks.contest(keys, booth.contest),
+            proof=marks.once(keys, one.proof) if one.proof else None,
+            unproved=one.doubt is Rule.UNPROVED,
+        )
+        for one in requests
+    ]
+    return throttle.judge(session, contests.edition_of(contest.edition).figures, asked, at)
 
 
 def _find_again(
     booth: Booth,
     session: Session,
     confirmations: Sequence[Confirmation],
-    proven: dict[int, bytes],
+    proven: dict[int, Verification],
     outcomes: dict[int, Receipt | Refusal],
 ) -> None:
     """Answer those whose vote was counted before: with their receipt where their browser holds it."""
@@ -209,18 +331,27 @@ def _find_again(
         return
     codes = [confirmations[place].ballot_code for place in left]
     found = _cast_among(session, codes)
-    signed = poll_book.signed_among(session, booth.contest, [proven[place] for place in left if place in proven])
+    voters = {place: proven[place].voter_key for place in left if place in proven}
+    signed = poll_book.signed_among(session, booth.contest, voters.values())
     for place in left:
-        if confirmations[place].ballot_code in found:
-            outcomes[place] = Receipt(confirmations[place].ballot_code, repeated=True)
-        elif proven.get(place) in signed:
+        if (code := confirmations[place].ballot_code) in found:
+            outcomes[place] = Receipt(code, repeated=True, aside=found[code])
+        elif voters.get(place) in signed:
             outcomes[place] = AlreadyCounted(ALREADY)
 
 
-def _cast_among(session: Session, codes: Sequence[bytes]) -> set[bytes]:
-    """Those of these ballots that lie in an envelope or in the box."""
-    waiting = set(session.scalars(select(Envelope.ballot_code).where(Envelope.ballot_code.in_(codes))))
-    return waiting | ballot_box.sealed_among(session, [code for code in codes if code not in waiting])
+def _cast_among(session: Session, codes: Sequence[bytes]) -> dict[bytes, bool]:
+    """Those of these ballots that were cast, and whether each is set aside, or was rejected."""
+    rows = select(Envelope.ballot_code, Envelope.aside()).where(Envelope.ballot_code.in_(codes))
+    found = {row[0]: bool(row[1]) for row in session.execute(rows)}
+    left = [code for code in codes if code not in found]
+    rejected = session.scalars(select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(left)))
+    return found | dict.fromkeys(rejected, True) | dict.fromkeys(ballot_box.sealed_among(session, left), False)
+
+
+def _disowned_among(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
+    rows = select(Disowned.voter_key).where(Disowned.contest == contest, Disowned.voter_key.in_(set(voter_keys)))
+    return set(session.scalars(rows))
 
 
 def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[bytes, Verification]:
@@ -240,11 +371,13 @@ def _locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Verification]
     return {verification.id: verification for verification in session.scalars(rows)}
 
 
-def _new_verification(contest: str, identifier: bytes, voter_key: bytes, at: datetime) -> dict[str, object]:
+def _new_verification(contest: str, identifier: bytes, asked: Request, at: datetime) -> dict[str, object]:
     return {
         "id": identifier,
         "contest": contest,
-        "voter_key": voter_key,
+        "voter_key": asked.voter_key,
+        "domain": asked.domain,
+        "doubt": asked.doubt,
         "expires_at": at + VERIFICATION_LASTS,
         "attempts": 0,
         "delivery": Delivery.WAITING,

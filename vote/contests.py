@@ -45,6 +45,16 @@ def shared(session: Session, slug: str) -> Contest:
     return session.get_one(Contest, slug, with_for_update={"read": True})
 
 
+def alone(session: Session, slug: str) -> Contest:
+    """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours.
+
+    Its key stays shared: rows that merely name the contest, those of a lot being sealed, wait for nobody.
+    """
+    read(session, slug)
+    take_turn(session, LOCK)
+    return session.get_one(Contest, slug, with_for_update=ALONE)
+
+
 def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
     """Load the edition and answer "created", "changed" or "unchanged". Idempotent.
 
@@ -73,7 +83,7 @@ def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
 def close(database: Database, slug: str, *, who: str, why: str, at: datetime) -> None:
     """Close before the deadline. Once this returns, no node adds a ballot."""
     with database.writing() as session:
-        contest = _held(session, slug)
+        contest = alone(session, slug)
         _require(contest.is_open(at), f"Une clôture n’est possible que pendant le vote ; {_now(contest, at)}.")
         contest.closed_at = at
         _minute(
@@ -91,7 +101,7 @@ def close(database: Database, slug: str, *, who: str, why: str, at: datetime) ->
 def extend(database: Database, slug: str, *, until: datetime, who: str, why: str, at: datetime) -> None:
     """Move the deadline to `until`, later than it was, while the contest is still open."""
     with database.writing() as session:
-        contest = _held(session, slug)
+        contest = alone(session, slug)
         _require(contest.is_open(at), f"Une prolongation n’est possible que pendant le vote ; {_now(contest, at)}.")
         if not contest.closes_at < until <= at + LONGEST_EXTENSION:
             deadline = words.instant(contest.closes_at)
@@ -120,11 +130,11 @@ def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datet
     slug = sealer.contest
     with database.writing() as session:
         sealing.keep_others_out(session, at)
-        contest = _held(session, slug)
+        contest = alone(session, slug)
         _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
         _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
-        held = sealing.held(session, slug)
-        _require(held == 0, f"La proclamation attend une décision sur {held} bulletins mis de côté.")
+        aside = tally.aside(session, slug)
+        _require(aside == 0, f"La proclamation attend une décision sur {aside} bulletins mis de côté.")
         sealing.seal_ready(session, sealer, at, everything=True)
         ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
         findings = audit.examine_database(session, contest, sealer.signer.verifier)
@@ -133,7 +143,7 @@ def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datet
         _require(not wrong, " ".join((suspended, *wrong)))
         balance, votes = tally.balance(session, slug), tally.recount(session, slug)
         contest.published_at = at
-        contest.results = {"votes": votes, "signatures": balance.signatures, "ballots": balance.ballots}
+        contest.results = {"votes": votes, "signatures": balance.signatures, "ballots": balance.counted}
         _minute(session, slug, Act.PUBLICATION, who, check_reason(why), at, after=contest.results)
         # Bound to the minute above: the last checkpoint covers everything that is published.
         ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
@@ -188,16 +198,6 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
             yield from _differences(left, right, f"{path}[{place}]")
     elif old != new:
         yield path
-
-
-def _held(session: Session, slug: str) -> Contest:
-    """The contest's row for ourselves alone: every commit of votes that shared it is done, none begins before ours.
-
-    Its key stays shared: rows that merely name the contest, those of a lot being sealed, wait for nobody.
-    """
-    read(session, slug)
-    take_turn(session, LOCK)
-    return session.get_one(Contest, slug, with_for_update=ALONE)
 
 
 def _minute(

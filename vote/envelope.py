@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from vote.tokens import Keys, decode, encode
 
@@ -16,7 +17,7 @@ LOOKALIKES = str.maketrans("OIL", "011", "- \u00a0\t\u202f")
 
 @dataclass(frozen=True, slots=True)
 class FilledBallot:
-    """A ballot on its way, held by the voter's own browser. Once cast, only the two identifiers remain in it.
+    """A ballot on its way, held by the voter's own browser. `cast_before` counts the ballots cast from there.
 
     The choice in the form always wins over the one in here: a cookie shown to somebody proves nothing about the vote.
     """
@@ -25,9 +26,11 @@ class FilledBallot:
     ballot_code: bytes
     laureate: str | None = None
     email: str = ""
+    cast_before: int = 0
 
-    def without_choice(self) -> FilledBallot:
-        return FilledBallot(self.verification_id, self.ballot_code)
+    def once_cast(self) -> FilledBallot:
+        """What stays of it: no choice, no address, and that this browser has cast one ballot more."""
+        return FilledBallot(self.verification_id, self.ballot_code, cast_before=self.cast_before + 1)
 
 
 def new_verification_id() -> bytes:
@@ -44,11 +47,13 @@ def new_salt() -> bytes:
 
 def seal(keys: Keys, contest: str, ballot: FilledBallot) -> str:
     """The ballot as a cookie's value: signed, bound to the contest."""
-    content = {"v": encode(ballot.verification_id).decode(), "b": encode(ballot.ballot_code).decode()}
+    content: dict[str, Any] = {"v": encode(ballot.verification_id).decode(), "b": encode(ballot.ballot_code).decode()}
     if ballot.laureate:
         content["l"] = ballot.laureate
     if ballot.email:
         content["e"] = ballot.email
+    if ballot.cast_before:
+        content["n"] = ballot.cast_before
     return keys.seal(f"ballot:{contest}", content)
 
 
@@ -57,7 +62,8 @@ def unseal(keys: Keys, contest: str, cookie: str | None) -> FilledBallot | None:
     content = keys.unseal(f"ballot:{contest}", cookie) if cookie else None
     if content is None:
         return None
-    return FilledBallot(decode(content["v"]), decode(content["b"]), content.get("l"), content.get("e", ""))
+    verification_id, ballot_code = decode(content["v"]), decode(content["b"])
+    return FilledBallot(verification_id, ballot_code, content.get("l"), content.get("e", ""), content.get("n", 0))
 
 
 def link_token(keys: Keys, contest: str, verification_id: bytes) -> str:

@@ -51,5 +51,13 @@ class Unavailable(Refusal):
         self.retry_after = retry_after
 
 
+class TooMany(Refusal):
+    """More was asked from here, or for this address, than one person or one house needs; later it may be again."""
+
+    def __init__(self, sentence: str, *, retry_after: int, field: str = "") -> None:
+        super().__init__(sentence, field=field)
+        self.retry_after = retry_after
+
+
 class Misuse(Exception):
     """What an operator asked cannot be done; the message is one sentence naming the thing and the reason."""

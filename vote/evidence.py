@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vote import ballot_box, merkle, minutes
+from vote import ballot_box, merkle, minutes, tally
 from vote.models import Act
 from vote.notes import Checkpoint, Verifier, read_checkpoint
 
@@ -27,7 +27,8 @@ class Finding:
 class Evidence:
     """What there is to audit, wherever it comes from. `minutes` are documents with their `hash`, oldest first.
 
-    `results` are as the minute of the publication has them: votes by laureate's slug, ballots, signatures.
+    `rejected` are codes of rejected ballots by suspicion; `results` are as the minute of the publication has them:
+    votes by laureate's slug, ballots, signatures.
     """
 
     verifier: Verifier
@@ -35,6 +36,7 @@ class Evidence:
     minutes: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
     ballots: Callable[[], Iterator[Ballot]]
+    rejected: Mapping[str, Sequence[bytes]]
     results: Mapping[str, Any] | None
 
 
@@ -54,7 +56,7 @@ class Box:
 def examine(evidence: Evidence, box: Box) -> list[Finding]:
     """Every check that needs no database, in a juror's order; `box` is what the evidence's ballots rebuild to."""
     findings = [_ballots(box), _minutes(evidence.minutes), _edition(evidence)]
-    findings += _checkpoints(evidence, box)
+    findings += [*_checkpoints(evidence, box), _rejections(evidence)]
     return findings + _results(evidence, box)
 
 
@@ -187,6 +189,16 @@ def _checkpoints(evidence: Evidence, box: Box) -> list[Finding]:
     return [Finding(True, f"{len(evidence.notes)} checkpoints, signed by {evidence.verifier.name}, all of this box.")]
 
 
+def _rejections(evidence: Evidence) -> Finding:
+    """Each rejection is the minute's: so many ballots, and these."""
+    lines = [line["after"] for line in evidence.minutes if line["act"] == Act.REJECTION]
+    recorded = {after["suspicion"]: (after["count"], after["codes"]) for after in lines}
+    found = {suspicion: (len(codes), tally.digest(codes)) for suspicion, codes in evidence.rejected.items()}
+    same = recorded == found and len(recorded) == len(lines)
+    number = sum(len(codes) for codes in evidence.rejected.values())
+    return Finding(same, f"{number} rejected ballots{'' if same else ', not'} as the minutes record them.")
+
+
 def _results(evidence: Evidence, box: Box) -> list[Finding]:
     lines = [line for line in evidence.minutes if line["act"] == Act.PUBLICATION]
     published = [line["after"] for line in lines]
@@ -194,13 +206,15 @@ def _results(evidence: Evidence, box: Box) -> list[Finding]:
     if results is None or published != [results]:
         same = results is None and not published
         return [] if same else [Finding(False, "The published results are not those of the minutes.")]
-    votes, ballots = results["votes"], results["ballots"]
+    votes, ballots, signed = results["votes"], results["ballots"], results["signatures"]
+    out = sum(len(codes) for codes in evidence.rejected.values())
     last = checkpoint_of(evidence.verifier, evidence.notes[-1]) if evidence.notes else None
     covered = last is not None and (_bound_minute(last) or (0, ""))[0] >= lines[0]["number"]
     findings = [
         Finding(True, "The published results are those of the minutes."),
         Finding(covered, f"The last checkpoint {'is' if covered else 'is not'} bound to the publication."),
         Finding(sum(votes.values()) == ballots == box.size, f"{ballots} published votes, {box.size} sealed ballots."),
+        Finding(signed == ballots + out, f"{signed} signatures, {ballots} ballots counted and {out} rejected."),
     ]
     if box.count:
         same = dict(box.count) == votes

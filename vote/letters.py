@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from vote import ballot_box, envelope, poll_book, press
+from vote import ballot_box, envelope, poll_book, press, tally
 from vote.editions import Edition
 from vote.models import LetterKind, SignIn, Staff, Verification
 from vote.outbox import Posted
@@ -23,6 +23,7 @@ SUBJECTS = {
     "already": "Votre vote est déjà compté",
     "sign_in": "Votre code pour entrer",
     "checkpoint": "Empreinte de l’urne, à conserver",
+    "alert": "Des bulletins sont mis de côté",
 }
 
 
@@ -42,6 +43,8 @@ def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> E
         return _sign_in(session, head, letter, at)
     if letter.kind == LetterKind.CHECKPOINT:
         return _checkpoint(session, head, letter, at)
+    if letter.kind == LetterKind.ALERT:
+        return _alert(session, head, letter, at)
     return _vote(session, head, letter, at)
 
 
@@ -86,6 +89,11 @@ def _checkpoint(session: Session, head: Letterhead, letter: Posted, at: datetime
     if signed is None:
         return None
     return _compose(head, letter, "checkpoint", at, note=signed.note, size=signed.size, signed_at=signed.at)
+
+
+def _alert(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
+    aside = tally.aside(session, head.edition.contest)
+    return _compose(head, letter, "alert", at, aside=aside, link=f"{head.public_url}/bureau") if aside else None
 
 
 def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> EmailMessage:

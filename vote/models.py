@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -101,6 +102,36 @@ class Signature(Table):
     voter_key: Mapped[bytes] = mapped_column(primary_key=True)
 
 
+class Act(StrEnum):
+    """What a minute records."""
+
+    EDITION = "edition"
+    STAFF = "staff"
+    CONSULTATION = "consultation"
+    EXTENSION = "extension"
+    CLOSURE = "closure"
+    PUBLICATION = "publication"
+    PROPOSAL = "proposal"
+    ADMISSION = "admission"
+    REJECTION = "rejection"
+    PURGE = "purge"
+
+
+class Rule(StrEnum):
+    """Why a ballot is set aside; the rules page says each in words, with its figures."""
+
+    THROWAWAY = "throwaway"
+    TRAP = "trap"
+    UNPROVED = "unproved"
+    BROWSER = "browser"
+    MACHINE = "machine"
+    QUICK = "quick"
+    STORED = "stored"
+    DOMAINS = "domains"
+    SURGE = "surge"
+    NIGHT = "night"
+
+
 class Delivery(StrEnum):
     """What became of the last letter of a verification."""
 
@@ -121,12 +152,25 @@ class Verification(Table):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     delivery: Mapped[Delivery] = mapped_column(Text, default=Delivery.WAITING)
+    domain: Mapped[str] = mapped_column(default="", server_default="")
+    doubt: Mapped[Rule | None] = mapped_column(Text)
+
+
+class Disowned(Table):
+    """An address whose owner said "that was not me": no letter goes there until the owner allows it again."""
+
+    __tablename__ = "disowned"
+    __table_args__ = UNORDERED
+
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
+    voter_key: Mapped[bytes] = mapped_column(primary_key=True)
 
 
 class LetterKind(StrEnum):
     VOTE = "vote"
     SIGN_IN = "sign-in"
     CHECKPOINT = "checkpoint"
+    ALERT = "alert"
 
 
 class OutgoingLetter(Table):
@@ -148,9 +192,9 @@ class OutgoingLetter(Table):
 
 
 class Envelope(Table):
-    """A cast ballot. `window_at` is the start of its mixing window, and all it tells of its arrival.
+    """A cast ballot. `window_at` is the start of its mixing window; the marks are opaque, and gone with it.
 
-    A held one is set aside: no lot takes it until its suspicion is decided.
+    One under a suspicion is set aside: no lot takes it until that is decided.
     """
 
     __tablename__ = "envelopes"
@@ -166,7 +210,75 @@ class Envelope(Table):
     laureate: Mapped[str]
     salt: Mapped[bytes]
     window_at: Mapped[datetime]
-    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    suspicion: Mapped[bytes | None] = mapped_column(index=True)
+    network: Mapped[bytes | None]
+    domain: Mapped[bytes | None]
+    gap: Mapped[int | None]
+
+    @classmethod
+    def aside(cls) -> ColumnElement[bool]:
+        """Whether it is set aside."""
+        return cls.suspicion.is_not(None)
+
+
+class RejectedBallot(Table):
+    """A ballot that officers rejected, unopened: its choice is destroyed, its code and the suspicion stay."""
+
+    __tablename__ = "rejected_ballots"
+    __table_args__ = UNORDERED
+
+    ballot_code: Mapped[bytes] = mapped_column(primary_key=True)
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"))
+    suspicion: Mapped[bytes]
+
+
+class Suspicion(Table):
+    """What is wrong with which ballots: a rule, and the marks that all of them share; None stands for any.
+
+    `name` is the domain where it has one, `facts` what was counted and what is normal when it was opened. Once
+    admitted, the same marks are suspected no more.
+    """
+
+    __tablename__ = "suspicions"
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"))
+    rule: Mapped[Rule] = mapped_column(Text)
+    network: Mapped[bytes | None]
+    domain: Mapped[bytes | None]
+    gap: Mapped[int | None]
+    name: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    verdict: Mapped[Act | None] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]
+
+
+class Signal(Table):
+    """How often an opaque mark was seen in one window: letters asked for, and votes by the time they took.
+
+    `span` is the window's length in minutes. `private` are votes from domains that are no common provider's,
+    `domains` those domains. Column gapN counts votes that took as long as the Nth step of `signals.STEPS` says.
+    """
+
+    __tablename__ = "signals"
+    __table_args__ = UNORDERED
+
+    mark: Mapped[bytes] = mapped_column(primary_key=True)
+    span: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    window_at: Mapped[datetime] = mapped_column(primary_key=True)
+    asked: Mapped[int]
+    private: Mapped[int]
+    domains: Mapped[int]
+    gap0: Mapped[int]
+    gap1: Mapped[int]
+    gap2: Mapped[int]
+    gap3: Mapped[int]
+    gap4: Mapped[int]
+    gap5: Mapped[int]
+    gap6: Mapped[int]
+    gap7: Mapped[int]
 
 
 class SealedBallot(Table):
@@ -260,19 +372,6 @@ class Turnout(Table):
     hour_at: Mapped[datetime] = mapped_column(primary_key=True)
     slot: Mapped[int] = mapped_column(primary_key=True)
     votes: Mapped[int]
-
-
-class Act(StrEnum):
-    """What a minute records."""
-
-    EDITION = "edition"
-    STAFF = "staff"
-    CONSULTATION = "consultation"
-    EXTENSION = "extension"
-    CLOSURE = "closure"
-    PUBLICATION = "publication"
-    PROPOSAL = "proposal"
-    PURGE = "purge"
 
 
 class Minute(Table):

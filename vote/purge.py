@@ -12,15 +12,15 @@ from sqlalchemy import delete, func, select
 from vote import ballot_box, contests, minutes, sealing
 from vote.db import Database
 from vote.errors import Conflict
-from vote.models import Act, OutgoingLetter, SignIn, StaffSession, State, Verification
+from vote.models import Act, Disowned, OutgoingLetter, Signal, SignIn, StaffSession, State, Verification
 from vote.sealing import Sealer
 
-FORGOTTEN = (OutgoingLetter, Verification, SignIn, StaffSession)
+FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Signal)
 WHY = "Destruction des données qui permettaient encore de savoir qui a voté."
 
 
 def purge(database: Database, sealer: Sealer, *, who: str, at: datetime) -> dict[str, int]:
-    """Delete letters, verifications, sign-ins and sessions, and answer how many of each; a minute says so.
+    """Delete letters, verifications, sign-ins, sessions and signals, and answer how many of each; a minute says so.
 
     Refused before the publication. Results, minutes, box and poll book stay: audits still verify. The pepper is
     destroyed by `destroy`, or by whoever holds the environment: only then can nobody test whether an address voted.

@@ -23,6 +23,8 @@ ACTS = {
     Act.PROPOSAL: "Proposition",
     Act.EXTENSION: "Prolongation",
     Act.CLOSURE: "Clôture",
+    Act.ADMISSION: "Admission de bulletins mis de côté",
+    Act.REJECTION: "Rejet de bulletins mis de côté",
     Act.PUBLICATION: "Proclamation",
     Act.PURGE: "Destruction des données",
 }
@@ -86,9 +88,9 @@ def pdf(record: Record) -> bytes:
 
 
 def _facts(line: Minute) -> str:
-    """The dates before and after, for the acts that move one."""
+    """The dates before and after, for the acts that move one; how many ballots, by which rule, for decisions."""
     told = {name: value for facts in (line.before, line.after) for name, value in (facts or {}).items()}
-    dates = [f"{name} {value}" for name, value in told.items() if name.endswith("_at")]
+    dates = [f"{name} {value}" for name, value in told.items() if name.endswith("_at") or name in {"count", "rule"}]
     return f" ({', '.join(dates)})" if dates else ""
 
 

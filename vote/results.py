@@ -24,6 +24,11 @@ class Results:
     turnout: int
 
     @property
+    def rejected(self) -> int:
+        """Ballots that officers rejected, unopened: signed for, and not counted."""
+        return self.turnout - self.votes
+
+    @property
     def winners(self) -> list[Laureate]:
         """Who came first; several of them ex aequo, none where nobody voted."""
         return [row.laureate for row in self.laureates if row.first]
@@ -53,8 +58,8 @@ def document(published: Results, lines: Sequence[Minute], note: str) -> dict[str
         ],
         "votes": published.votes,
         "turnout": published.turnout,
-        "set_aside": 0,
-        "rejected": 0,
+        "set_aside": 0,  # the publication waits until none is
+        "rejected": published.rejected,
         "checkpoint": note,
         "minutes": [minutes.document(line) for line in lines],
     }

@@ -57,7 +57,7 @@ def seal_ready(session: Session, sealer: Sealer, at: datetime, *, everything: bo
     """
     if ballot_box.last_checkpoint(session, sealer.contest) is None:
         ballot_box.sign_checkpoint(session, sealer.contest, sealer.signer, at)  # the box is shown to be empty at first
-    ready = and_(Envelope.contest == sealer.contest, Envelope.held.is_(False))
+    ready = and_(Envelope.contest == sealer.contest, ~Envelope.aside())
     if not everything:
         ready = and_(ready, Envelope.window_at <= at - sealer.mixing)
     count = session.scalar(select(func.count()).select_from(Envelope).where(ready)) or 0
@@ -93,15 +93,10 @@ def keep_others_out(session: Session, at: datetime) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"name": LEASE}))
 
 
-def held(session: Session, contest: str) -> int:
-    """How many envelopes are set aside, waiting for a decision."""
-    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.held.is_(True))
-    return session.scalar(rows) or 0
-
-
 def _by_code(session: Session, ready: ColumnElement[bool]) -> Iterator[tuple[bytes, str, bytes]]:
     """The ready envelopes in the order of their codes, which are random; in bounded memory."""
-    columns = select(Envelope.ballot_code, Envelope.laureate, Envelope.salt).where(ready)
+    # Locked, so that a suspicion which opens now takes an envelope whole, or finds it sealed.
+    columns = select(Envelope.ballot_code, Envelope.laureate, Envelope.salt).where(ready).with_for_update()
     after = b""
     while rows := session.execute(
         columns.where(Envelope.ballot_code > after).order_by(Envelope.ballot_code).limit(ballot_box.CHUNK)

@@ -50,6 +50,7 @@ class Settings:
     mixing_minutes: int = 60
     crowd: int = 10
     demo: bool = False
+    screening: bool = True
     clock_from: datetime | None = None
 
     @property
@@ -78,6 +79,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: 
         mixing_minutes=_number(environ, "VOTE_MIXING_MINUTES", 60, 1, 1440),
         crowd=_number(environ, "VOTE_CROWD", 10, 1, 1000),
         demo=demo,
+        screening=_screening(environ, demo),
         clock_from=_clock_from(environ, demo),
     )
 
@@ -215,6 +217,15 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, mos
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
         raise Misuse(f"{name} is not usable: give a whole number from {least} to {most}.")
     return int(value)
+
+
+def _screening(environ: Mapping[str, str], demo: bool) -> bool:
+    value = environ.get("VOTE_SCREENING") or "on"
+    if value not in {"on", "off"}:
+        raise Misuse("VOTE_SCREENING is not usable: give on or off.")
+    if value == "off" and not demo:
+        raise Misuse("VOTE_SCREENING=off is refused: only a demonstration (VOTE_DEMO=1) may vote without screening.")
+    return value == "on"
 
 
 def _clock_from(environ: Mapping[str, str], demo: bool) -> datetime | None:

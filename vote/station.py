@@ -20,6 +20,7 @@ from vote.letters import Letterhead
 from vote.line import Line
 from vote.models import Contest
 from vote.notes import Signer
+from vote.proofs import Toll
 from vote.sealing import Sealer
 from vote.settings import Settings
 from vote.tokens import Keys
@@ -37,7 +38,7 @@ class Station:
     booth: Booth
     sealer: Sealer
     noticeboard: Noticeboard
-    requests: Line[Request, bytes | Refusal]
+    requests: Line[Request, bytes | Refusal | Toll]
     confirmations: Line[Confirmation, Receipt | Refusal]
     worker: Worker | None
     pigeonhole: Pigeonhole | None
@@ -93,7 +94,7 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
     edition = contests.edition_of(contest.edition)
     keys = Keys(settings.secrets)
     slot = 0 if database.embedded else secrets.randbelow(SLOTS)
-    booth = Booth(database, keys, slug, timedelta(minutes=settings.mixing_minutes), slot)
+    booth = Booth(database, keys, slug, timedelta(minutes=settings.mixing_minutes), slot, settings.screening)
     pigeonhole = Pigeonhole(settings.pigeonhole) if settings.pigeonhole else None
     sealer = sealer_for(settings.public_url, settings.seal_key, slug, settings.mixing_minutes, settings.crowd)
     worker = (

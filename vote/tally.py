@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from vote import ballot_box, minutes, poll_book
 from vote.db import Database, insert
 from vote.editions import Edition, Laureate
-from vote.models import Act, Envelope, Minute, RunningCount, SealedBallot, Turnout
+from vote.envelope import receipt_code
+from vote.models import Act, Envelope, Minute, RejectedBallot, RunningCount, SealedBallot, Turnout
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,17 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Signatures of the poll book, ballots found, and votes in the running count: one number three times."""
+    """Signatures of the poll book, ballots found wherever they are, and votes that count, are set aside or rejected."""
 
     signatures: int
     ballots: int
     counted: int
+    aside: int = 0
+    rejected: int = 0
 
     @property
     def balanced(self) -> bool:
-        return self.signatures == self.ballots == self.counted
+        return self.signatures == self.ballots == self.counted + self.aside + self.rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Count:
 
     laureates: Sequence[Standing]
     signatures: int
+    aside: int
+    rejected: int
     hours: Sequence[Hour]
     at: datetime
 
@@ -74,11 +80,11 @@ class Count:
 
     @property
     def balanced(self) -> bool:
-        return self.signatures == self.votes
+        return self.signatures == self.votes + self.aside + self.rejected
 
     def says_the_same(self, other: Count) -> bool:
         """Whether a juror would read the same figures, whenever they were read."""
-        return (self.laureates, self.signatures, self.hours) == (other.laureates, other.signatures, other.hours)
+        return replace(self, at=other.at) == other
 
 
 def consult(database: Database, contest: str, edition: Edition, *, who: str, at: datetime) -> Count:
@@ -101,37 +107,44 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
     rows = standings(edition, running_count(session, contest))
-    return Count(rows, poll_book.signatures(session, contest), hours(session, contest), at)
+    signatures = poll_book.signatures(session, contest)
+    return Count(rows, signatures, aside(session, contest), rejected(session, contest), hours(session, contest), at)
 
 
-def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], at: datetime) -> None:
-    """Add votes by laureate to the running count and to the hour's turnout, in the caller's transaction."""
+def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], signed: int, at: datetime) -> None:
+    """In the caller's transaction, add votes by laureate to the running count, and `signed` voters to the turnout."""
     hour_at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    count_in(session, contest, slot, votes)
+    turnout = insert(session, Turnout)
+    turnout = turnout.on_conflict_do_update(
+        index_elements=["contest", "hour_at", "slot"], set_={"votes": Turnout.votes + turnout.excluded.votes}
+    )
+    session.execute(turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": signed}])
+
+
+def count_in(session: Session, contest: str, slot: int, votes: Mapping[str, int]) -> None:
+    """Add votes by laureate to the running count alone; those of ballots that are set aside are taken out again."""
     count = insert(session, RunningCount)
     count = count.on_conflict_do_update(
         index_elements=["contest", "laureate", "slot"], set_={"votes": RunningCount.votes + count.excluded.votes}
     )
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [{"contest": contest, "laureate": slug, "slot": slot, "votes": votes[slug]} for slug in sorted(votes)]
-    session.execute(count, rows)
-    turnout = insert(session, Turnout)
-    turnout = turnout.on_conflict_do_update(
-        index_elements=["contest", "hour_at", "slot"], set_={"votes": Turnout.votes + turnout.excluded.votes}
-    )
-    session.execute(turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": sum(votes.values())}])
+    if rows:
+        session.execute(count, rows)
 
 
 def running_count(session: Session, contest: str) -> dict[str, int]:
     """Votes by laureate's slug, as of now."""
     votes = func.sum(RunningCount.votes)
     rows = select(RunningCount.laureate, votes).where(RunningCount.contest == contest).group_by(RunningCount.laureate)
-    return {slug: int(total) for slug, total in session.execute(rows)}
+    return {slug: int(total) for slug, total in session.execute(rows.having(votes != 0))}
 
 
 def recount(session: Session, contest: str) -> dict[str, int]:
-    """Votes by laureate's slug, counted from the ballots themselves."""
+    """Votes by laureate's slug, counted from the ballots themselves; those set aside do not count."""
     ballots = union_all(
-        select(Envelope.laureate).where(Envelope.contest == contest),
+        select(Envelope.laureate).where(Envelope.contest == contest, ~Envelope.aside()),
         select(SealedBallot.laureate).where(SealedBallot.contest == contest),
     ).subquery()
     rows = select(ballots.c.laureate, func.count()).group_by(ballots.c.laureate)
@@ -147,11 +160,37 @@ def hours(session: Session, contest: str) -> list[Hour]:
     return [Hour(at, total, total / busiest) for at, total in found]
 
 
+def aside(session: Session, contest: str) -> int:
+    """How many envelopes are set aside and wait for a decision."""
+    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.aside())
+    return session.scalar(rows) or 0
+
+
+def rejected(session: Session, contest: str) -> int:
+    rows = select(func.count()).select_from(RejectedBallot).where(RejectedBallot.contest == contest)
+    return session.scalar(rows) or 0
+
+
+def rejections(session: Session, contest: str) -> dict[str, list[bytes]]:
+    """The codes of rejected ballots, in their order, by suspicion in hexadecimal."""
+    rows = select(RejectedBallot.suspicion, RejectedBallot.ballot_code).where(RejectedBallot.contest == contest)
+    found: dict[str, list[bytes]] = {}
+    for row in session.execute(rows.order_by(RejectedBallot.suspicion, RejectedBallot.ballot_code)):
+        found.setdefault(row.suspicion.hex(), []).append(row.ballot_code)
+    return found
+
+
+def digest(codes: Sequence[bytes]) -> str:
+    """Hexadecimal SHA-256 of receipt codes, one in a line, in the order of `codes`: binds a decision to its ballots."""
+    return sha256("\n".join(map(receipt_code, codes)).encode()).hexdigest()
+
+
 def balance(session: Session, contest: str) -> Balance:
     waiting = session.scalar(select(func.count()).select_from(Envelope).where(Envelope.contest == contest)) or 0
-    ballots = waiting + ballot_box.size(session, contest)
+    out = rejected(session, contest)
+    ballots = waiting + ballot_box.size(session, contest) + out
     counted = sum(running_count(session, contest).values())
-    return Balance(poll_book.signatures(session, contest), ballots, counted)
+    return Balance(poll_book.signatures(session, contest), ballots, counted, aside(session, contest), out)
 
 
 def standings(edition: Edition, votes: Mapping[str, int]) -> list[Standing]:

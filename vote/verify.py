@@ -63,7 +63,7 @@ class Verifier:
     def __init__(self, names: list[str], open_: Callable[[str], IO[bytes]], key: str, kept: list[str]) -> None:
         require("manifest.txt" in names, "it holds no manifest.txt")
         self.names, self.open, self.known_key, self.kept = names, open_, key.strip(), kept
-        self.sizes: set[int] = set()  # of the boxes whose root hashes the checkpoints give
+        self.sizes = set[int]()  # of the boxes whose root hashes the checkpoints give
 
     def __getattr__(self, name: str) -> Any:
         raise Wrong(f"it cannot be checked without the {name}")  # which an earlier check did not find
@@ -109,7 +109,7 @@ class Verifier:
 
     def check_minutes(self) -> None:
         """Each minute follows from the one before, and the edition is the last that they record."""
-        minutes, previous = json.loads(self.read("minutes.json")), b""
+        minutes, text, previous = json.loads(self.read("minutes.json")), self.read("edition.json"), b""
         for number, minute in enumerate(minutes, start=1):
             require(minute["number"] == number, f"minute {number} is missing or out of place")
             require(minute["contest"] == minutes[0]["contest"], f"minute {number} is of another contest")
@@ -117,8 +117,7 @@ class Verifier:
             line = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             previous = sha256(previous + line.encode()).digest()
             require(minute["hash"] == previous.hex(), f"minute {number} was changed, or one before it")
-        self.minutes, text = minutes, self.read("edition.json")
-        self.edition = json.loads(text)
+        self.minutes, self.edition = minutes, json.loads(text)
         digests = [minute["after"]["digest"] for minute in minutes if minute["act"] == "edition"]
         require(digests[-1:] == [sha256(text).hexdigest()], "edition.json is not the one in the last such minute")
         require(self.edition["contest"] == minutes[0]["contest"], "edition.json is of another contest than the minutes")
@@ -146,7 +145,7 @@ class Verifier:
         require(self.checkpoints[-1][1] == self.count, f"the ballots from position {agreed} on are in no checkpoint")
 
     def check_results(self) -> None:
-        """The results agree with the edition, the minutes and the box."""
+        """The results agree with the edition, the minutes, the box and the list of rejected ballots."""
         results, edition = json.loads(self.read("resultats.json")), self.edition
         rows, copied = results["laureates"], results["minutes"]
         total, turnout, aside, rejected = (results[name] for name in ("votes", "turnout", "set_aside", "rejected"))
@@ -164,6 +163,12 @@ class Verifier:
         number, recorded = published[0]["number"], {"ballots": total, "signatures": turnout, **published[0]["after"]}
         require(recorded["votes"] == {s: n for s, n in votes.items() if n}, f"minute {number} records other votes")
         require((recorded["ballots"], recorded["signatures"]) == (total, turnout), f"minute {number} has other totals")
+        out = [line.split(" ") for line in self.read("ecartes.txt").decode().splitlines()]
+        require(self.codes.isdisjoint(code for code, _ in out), "a rejected ballot is in the box")
+        require(rejected == len(out), f"ecartes.txt lists {len(out)} rejected ballots, the results {rejected}")
+        for after in [minute["after"] for minute in self.minutes if minute["act"] == "rejection"]:
+            group = "\n".join(code for code, suspicion in out if suspicion == after["suspicion"])
+            require(sha256(group.encode()).hexdigest() == after["codes"], "ecartes.txt is not what the minutes record")
         for row in rows:  # rounded so that together they make 100: each is less than a tenth away
             exact = 100 * row["votes"] / max(total, 1)
             require(abs(row["share"] - exact) < 0.1001, f"the share of {row['slug']!a} is not {row['share']!a}")
@@ -179,8 +184,8 @@ class Verifier:
             if not ballot or not opening:
                 raise Wrong(f"there is no ballot, or no opening, at position {position}")
             salt, slug = bytes.fromhex(opening[0].decode()), opening[1].decode()
-            if sha256(salt + opening[1]).hexdigest().encode() != ballot[1] or slug not in recount:
-                raise Wrong(f"the ballot at position {position} was not sealed as a vote for {slug!a} with this salt")
+            same = sha256(salt + opening[1]).hexdigest().encode() == ballot[1] and slug in recount
+            require(same, f"the ballot at position {position} was not sealed as a vote for {slug!a} with this salt")
             recount[slug] += 1
         require(recount == self.votes, f"the ballots give {recount!a}, the results {self.votes!a}")
 
@@ -200,8 +205,7 @@ class Verifier:
         """Label, size, root hash, number of the minute bound, and note (https://c2sp.org/tlog-checkpoint) of each."""
         for place, part in enumerate(text.split("\f"), start=1):
             name, note = f"{label} {place}", part.strip("\n") + "\n"
-            form = CHECKPOINT.fullmatch(self.signed_text(note, name))
-            if not form or form[1] != self.origin:
+            if not (form := CHECKPOINT.fullmatch(self.signed_text(note, name))) or form[1] != self.origin:
                 raise Wrong(f"{name} is not a checkpoint of this box")
             size, minute = int(form[2]), int(form[4])
             bound = minute <= len(self.minutes) and self.minutes[minute - 1]["hash"] == form[5]
@@ -210,20 +214,17 @@ class Verifier:
             yield name, size, form[3], minute, note
 
     def leaves(self) -> Iterator[bytes]:
-        codes: set[bytes] = set()
+        self.codes: set[str] = set()
         for position, (code, commitment) in enumerate(self.read_lines("bulletins.txt", BALLOT)):
-            number = int(code.translate(FROM_CROCKFORD, b"-"), 32).to_bytes(10, "big")
-            if number in codes:
-                raise Wrong(f"the ballot at position {position} has the code of another, {code.decode()}")
-            codes.add(number)
-            yield number + bytes.fromhex(commitment.decode())
+            require(code.decode() not in self.codes, f"the ballot at position {position} has the code of another")
+            self.codes.add(code.decode())
+            yield int(code.translate(FROM_CROCKFORD, b"-"), 32).to_bytes(10, "big") + bytes.fromhex(commitment.decode())
 
     def read_lines(self, name: str, form: re.Pattern[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """What follows the position, which counts from 0, in each line."""
         with self.open(name) as file:
             for position, line in enumerate(file):
-                parts = form.fullmatch(line)
-                if not parts or parts[1] != b"%d" % position:
+                if not (parts := form.fullmatch(line)) or parts[1] != b"%d" % position:
                     raise Wrong(f"the line for position {position} in {name} is missing or malformed")
                 yield parts[2], parts[3]
 
@@ -234,8 +235,7 @@ class Verifier:
 
 def tree_roots(leaves: Iterable[bytes], sizes: Collection[int]) -> tuple[int, dict[int, bytes]]:
     """How many leaves, and the root hash (RFC 6962, section 2.1) of the first n of them for each n of `sizes`."""
-    roots, count = {0: sha256().digest()}, 0
-    subtrees: list[bytes] = []  # the roots of the complete subtrees so far, largest first
+    roots, count, subtrees = {0: sha256().digest()}, 0, list[bytes]()  # roots of complete subtrees, largest first
     for count, leaf in enumerate(leaves, start=1):
         node, rest = sha256(b"\0" + leaf).digest(), count
         while rest % 2 == 0:  # it and the last are of one size: together they are the next larger

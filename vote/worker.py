@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from vote import audit, sealing, staff, witnesses
+from vote import audit, screening, sealing, signals, staff, witnesses
 from vote.carriers import Carrier
 from vote.clock import Clock
 from vote.db import Database
@@ -66,9 +66,10 @@ class Worker:
 
 
 def make_round(database: Database, clock: Clock, sealer: Sealer) -> None:
-    """Seal what is ready, mail checkpoints to witnesses, forget what has expired."""
+    """Seal what is ready, mail checkpoints to witnesses and alerts to officers, forget what has expired."""
     sealing.seal(database, sealer, clock.now())
     witnesses.write_to(database, sealer, clock.now())
+    screening.alert(database, sealer.contest, clock.now())
     tidy(database, clock)
 
 
@@ -90,3 +91,4 @@ def tidy(database: Database, clock: Clock) -> None:
         expired = Verification.expires_at < at - KEPT_AFTER_EXPIRY
         session.execute(delete(Verification).where(expired, Verification.id.not_in(select(OutgoingLetter.id))))
         staff.tidy(session, at)
+        signals.tidy(session, at)

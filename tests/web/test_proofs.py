@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 from crowds import SLUGS, cast
 from people import CONTEST, EDITION, House
-from sqlalchemy import update
 
 from vote import merkle, sealing
 from vote.ballot_box import leaf_hash
 from vote.envelope import read_receipt_code, receipt_code
-from vote.models import Envelope
 from vote.notes import Checkpoint, Verifier, decode_proof, read_checkpoint
 
 
@@ -60,14 +58,6 @@ def test_a_ballot_is_unknown_then_waits_then_is_sealed(house: House) -> None:
     page = ask(house, code)
     assert (page.status_code, "dans l’urne" in page.text) == (200, True)
     assert included(house, code)
-
-
-def test_a_ballot_set_aside_is_told_so(house: House) -> None:
-    code = house.voter("marie@example.org").vote()
-    with house.database.writing() as session:
-        session.execute(update(Envelope).values(held=True))
-    page = ask(house, code)
-    assert (page.status_code, "mis de côté" in page.text) == (200, True)
 
 
 @pytest.mark.parametrize("spelling", [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code} ",

@@ -8,7 +8,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ Slug = Annotated[str, re.compile(r"[a-z0-9-]{1,40}").fullmatch, "may hold only a
 WebAddress = Annotated[str, re.compile(r"https?://[^\s<>\"']+").fullmatch, "must be an http or https address"]
 TimeZone = Annotated[str, lambda name: name in available_timezones(), "is not a known time zone, such as Europe/Paris"]
 Category = Literal["ecologie", "egalite", "utilite"]
+Count = Annotated[int, lambda number: 1 <= number <= 100_000_000, "must be from 1 to 100 million"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,33 @@ class Laureate:
 
 
 @dataclass(frozen=True, slots=True)
+class Screening:
+    """The figures of the rules against cheating, fixed before the opening and told on the rules page.
+
+    A pair is a limit in ten minutes and in a day. `hot` is what a network, a private domain and the contest ask for in
+    ten minutes before a proof of work is wanted. The rest are votes from which a rule takes notice: of one network, of
+    one private domain, of the whole contest; shares are percentages.
+    """
+
+    letters_per_address: tuple[Count, ...] = (4, 12)
+    asked_per_network: tuple[Count, ...] = (600, 12_000)
+    asked_in_all: tuple[Count, ...] = (200_000, 6_000_000)
+    hot: tuple[Count, ...] = (200, 60, 60_000)
+    per_browser: Count = 6
+    machine: Count = 15
+    machine_share: Count = 80
+    quick: Count = 20
+    quick_share: Count = 3
+    stored: Count = 15
+    stored_share: Count = 50
+    domains: Count = 15
+    domains_share: Count = 60
+    domains_least: Count = 4
+    surge: tuple[Count, ...] = (40, 150)
+    night: Count = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """The instants are aware, in UTC; voting is open while `opens_at <= at < closes_at`."""
 
@@ -83,6 +111,7 @@ class Edition:
     closes_at: datetime
     mail_sender: Text
     approvals: Literal[1, 2] | None
+    screening: Screening | None
     rules: Annotated[tuple[Rule, ...], len, "is empty"]
     laureates: Annotated[tuple[Laureate, ...], lambda found: len(found) > 1, "must hold at least two laureates"]
     sources: tuple[Source, ...]
@@ -94,6 +123,11 @@ class Edition:
     def people_to_act(self) -> int:
         """How many officers an act takes: one, or one who proposes and another who approves."""
         return self.approvals or 1
+
+    @property
+    def figures(self) -> Screening:
+        """The figures of screening; those shipped where the edition gives none."""
+        return self.screening or SHIPPED_FIGURES
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; `from_document` is its inverse."""
@@ -107,6 +141,9 @@ class Edition:
     def digest(self) -> str:
         """Hexadecimal SHA-256 of the canonical JSON in UTF-8."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+SHIPPED_FIGURES = Screening()
 
 
 def read(path: Path) -> Edition:
@@ -127,12 +164,16 @@ def read(path: Path) -> Edition:
 
 
 def from_document(document: dict[str, Any]) -> Edition:
-    """The edition that gave this document, which is trusted: nothing is validated again."""
+    """The edition that gave this document, which is trusted: nothing is validated again. A key it lacks is younger."""
     return cast(Edition, _revived(Edition, document))
 
 
 def _agree(edition: Edition) -> None:
     """What no field can tell alone."""
+    for name in ("letters_per_address", "asked_per_network", "asked_in_all", "hot", "surge"):
+        wanted = len(getattr(SHIPPED_FIGURES, name))
+        if len(getattr(edition.figures, name)) != wanted:
+            raise _wrong(f"screening.{name}", f"must hold {wanted} numbers")
     if edition.closes_at <= edition.opens_at:
         raise _wrong("closes_at", "must come after `opens_at`")
     slugs = [laureate.slug for laureate in edition.laureates]
@@ -166,10 +207,13 @@ def _record(kind: Any, raw: dict[str, Any], key: str) -> Any:
     for name in raw:
         if name not in shape:
             raise _wrong(prefix + name, f"is not a known key (known here: {', '.join(shape)})")
-    for name, wanted in shape.items():
-        if name not in raw and type(None) not in get_args(wanted):
-            raise _wrong(prefix + name, "is missing")
-    return kind(**{n: _built(wanted, raw[n], prefix + n) if n in raw else None for n, wanted in shape.items()})
+    given = {name: _built(wanted, raw[name], prefix + name) for name, wanted in shape.items() if name in raw}
+    for field in fields(kind):
+        if field.name not in raw and field.default is MISSING:
+            if type(None) not in get_args(shape[field.name]):
+                raise _wrong(prefix + field.name, "is missing")
+            given[field.name] = None
+    return kind(**given)
 
 
 def _typed(kind: type, raw: Any, key: str) -> Any:
@@ -210,7 +254,7 @@ def _plain(value: Any) -> Any:
 
 def _revived(kind: Any, plain: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
-    if plain is None or kind is str or origin is Literal:
+    if plain is None or kind in (str, int) or origin is Literal:
         return plain
     if origin is tuple:
         return tuple(_revived(arguments[0], item) for item in plain)
@@ -218,7 +262,7 @@ def _revived(kind: Any, plain: Any) -> Any:
         return _revived(arguments[0], plain)
     if is_dataclass(kind):
         return cast(type, kind)(
-            **{name: _revived(wanted, plain[name]) for name, wanted in _shape(cast(type, kind)).items()}
+            **{name: _revived(wanted, plain.get(name)) for name, wanted in _shape(cast(type, kind)).items()}
         )
     return kind.fromisoformat(plain)
 
@@ -230,4 +274,5 @@ def _shape(kind: type) -> dict[str, Any]:
 
 
 _LEAVES: dict[type, Callable[[Any, str], Any]] = {str: _text, datetime: _instant}
-_NAMES = {str: "text", datetime: "a date with a time", date: "a date", list: "a list", dict: "a table"}
+_NAMES: dict[type, str] = {int: "a whole number", str: "text", list: "a list", dict: "a table"}
+_NAMES |= {datetime: "a date with a time", date: "a date"}

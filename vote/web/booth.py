@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from starlette.responses import RedirectResponse, Response
 
-from vote import addresses, casting, envelope, poll_book
+from vote import addresses, casting, envelope, poll_book, proofs
 from vote.addresses import Address
 from vote.casting import Confirmation, Receipt, Request
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
-from vote.models import Delivery
+from vote.models import Delivery, Rule
+from vote.proofs import Toll
 from vote.web.pages import Visit, gather
 
 STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
 NO_BALLOT = (
     "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
 )
+TWICE = "Ce bouton a été pressé très vite, comme par une machine. Si c’est bien vous, pressez-le encore une fois."
+SHOWN, READING_SECONDS = "shown", 3
 NO_RECEIPT = (
     "Ce navigateur ne garde aucun vote compté. Le code de suivi noté lors du vote se vérifie à la page Vérifier."
 )
@@ -44,13 +47,15 @@ async def fill(visit: Visit) -> Response:
         await visit.in_thread(_require_open)
     gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
     chosen, address = _chosen(visit), addresses.parse(visit.form["email"])
-    earlier = visit.ballot.verification_id if visit.ballot else None
-    answer = await visit.station.requests.wait(Request(address.typed, _voter_key(visit, address), earlier))
+    answer = await visit.station.requests.wait(_request(visit, address))
     if isinstance(answer, Refusal):
         raise answer
+    if isinstance(answer, Toll):
+        return await visit.in_thread(_toll, chosen, address, answer)
     visit.station.letter_posted()
     # A new code each time: with the old one, this page would tell whether that address has voted from this browser.
-    ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed)
+    before = visit.ballot.cast_before if visit.ballot else 0
+    ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed, before)
     return visit.give(RedirectResponse("/confirmation", 303), ballot)
 
 
@@ -60,7 +65,7 @@ def waiting(visit: Visit) -> Response:
     delivery, expires_at = Delivery.WAITING, None
     if ballot is not None:
         with visit.station.database.reading() as session:
-            if casting.is_cast(session, ballot.ballot_code):
+            if casting.find_receipt(session, ballot.ballot_code) is not None:
                 return RedirectResponse("/recu", 303)
             verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
@@ -82,7 +87,7 @@ def link(visit: Visit) -> Response:
     verification_id = _proved(visit)
     ballot = _own_ballot(visit, verification_id)
     with visit.station.database.reading() as session:
-        if ballot is not None and casting.is_cast(session, ballot.ballot_code):
+        if ballot is not None and casting.find_receipt(session, ballot.ballot_code) is not None:
             return RedirectResponse("/recu", 303)
         verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
     if verification is None:
@@ -92,8 +97,9 @@ def link(visit: Visit) -> Response:
     response = visit.page(
         "booth/link.html",
         laureate=_laureate(visit, ballot.laureate if ballot else None),
-        action=visit.request.url.path,
+        action=f"/confirmation/{visit.request.path_params['token']}",
         expires_at=verification.expires_at,
+        shown=visit.station.keys.seal(SHOWN, {"at": visit.at.timestamp()}),
     )
     if visit.ballot is None:
         # A ballot code to come back with, should the answer to the confirmation be lost; it holds no choice.
@@ -107,13 +113,26 @@ async def confirm_by_link(visit: Visit) -> Response:
     return await _confirm(visit, ballot, None)
 
 
+def disown(visit: Visit) -> Response:
+    """The owner of the address says "that was not me", or takes it back; who presses at once is asked again."""
+    verification_id, station = _proved(visit), visit.station
+    if visit.form["again"]:
+        casting.allow_letters(station.database, station.contest, verification_id)
+        return visit.page("booth/disowned.html", allowed=True, voted=False, action=visit.request.url.path)
+    if not _pressed_by_hand(visit):
+        raise Invalid(TWICE)
+    voted = casting.disown(station.database, station.contest, verification_id, visit.at)
+    return visit.page("booth/disowned.html", allowed=False, voted=voted, action=visit.request.url.path)
+
+
 def receipt(visit: Visit) -> Response:
     """The receipt again, for the browser that cast the ballot."""
     ballot = visit.ballot
     if ballot is not None:
         with visit.station.database.reading() as session:
-            if casting.is_cast(session, ballot.ballot_code):
-                return _receipt(visit, ballot.ballot_code, repeated=False)
+            found = casting.find_receipt(session, ballot.ballot_code)
+        if found is not None:
+            return _receipt(visit, found)
     raise Unknown(NO_RECEIPT)
 
 
@@ -121,7 +140,14 @@ async def _confirm(visit: Visit, ballot: FilledBallot, code: str | None) -> Resp
     # The choice in the form wins over the one in the cookie: no cookie proves to anybody what was voted.
     chosen = _chosen(visit) if visit.form["laureate"] else _laureate(visit, ballot.laureate)
     outcome = await visit.station.confirmations.wait(
-        Confirmation(ballot.verification_id, ballot.ballot_code, chosen.slug if chosen else None, code)
+        Confirmation(
+            ballot.verification_id,
+            ballot.ballot_code,
+            chosen.slug if chosen else None,
+            code,
+            network=visit.networks[-1] if visit.networks else None,
+            cast_before=ballot.cast_before,
+        )
     )
     return await visit.in_thread(_answer, ballot, outcome)
 
@@ -132,16 +158,44 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
         return visit.page("booth/already.html")
     if isinstance(outcome, Refusal):
         raise outcome
-    response = _receipt(visit, outcome.ballot_code, outcome.repeated)
+    response = _receipt(visit, outcome)
     if visit.ballot is None or visit.ballot.verification_id == ballot.verification_id:
-        visit.give(response, ballot.without_choice())
+        visit.give(response, ballot.once_cast())
     return response
 
 
-def _receipt(visit: Visit, ballot_code: bytes, repeated: bool) -> Response:
-    code = envelope.receipt_code(ballot_code)
+def _receipt(visit: Visit, found: Receipt) -> Response:
+    code = envelope.receipt_code(found.ballot_code)
     check = f"{visit.station.settings.public_url}/urne?code={code}"
-    return visit.page("booth/receipt.html", code=code, repeated=repeated, check=check)
+    return visit.page("booth/receipt.html", code=code, repeated=found.repeated, aside=found.aside, check=check)
+
+
+def _request(visit: Visit, address: Address) -> Request:
+    """The request as it goes into the line, with all by which a crowd of one person may be known."""
+    form = visit.form
+    doubt = Rule.TRAP if form["site"] else Rule.UNPROVED if form["unproved"] else None
+    return Request(
+        address=address.typed,
+        voter_key=_voter_key(visit, address),
+        earlier=visit.ballot.verification_id if visit.ballot else None,
+        domain=address.domain,
+        networks=visit.networks,
+        proof=proofs.solved(visit.station.keys, form["proof"], visit.at) if form["proof"] else None,
+        doubt=doubt,
+    )
+
+
+def _toll(visit: Visit, chosen: Laureate, address: Address, toll: Toll) -> Response:
+    """Under pressure a proof of work is wanted; a small script makes it, and there is a way without."""
+    visit.status = 429
+    challenge = proofs.challenge(visit.station.keys, toll, visit.at)
+    return visit.page("booth/toll.html", laureate=chosen, email=address.typed, challenge=challenge)
+
+
+def _pressed_by_hand(visit: Visit) -> bool:
+    """Whether the page was shown long enough to be read: scanners of mail press every button at once."""
+    shown = visit.station.keys.unseal(SHOWN, visit.form["shown"]) or {}
+    return bool(shown) and visit.at.timestamp() - float(shown["at"]) >= READING_SECONDS
 
 
 def _require_open(visit: Visit) -> None:

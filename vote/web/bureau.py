@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import RedirectResponse, Response
 
-from vote import approvals, audit, bundle, contests, minutes, outbox, sealing, tally, words
+from vote import approvals, audit, bundle, contests, minutes, outbox, screening, tally, words
 from vote.approvals import Officer
 from vote.errors import Invalid
 from vote.models import Act
@@ -30,7 +30,7 @@ def desk(visit: Visit) -> Response:
         balance = tally.balance(session, slug)
         lines = minutes.read(session, slug)
         inspection = audit.last_inspection(session, slug)
-        held = sealing.held(session, slug)
+        groups = screening.groups(session, slug)
         proposals = approvals.waiting(session, slug)
         letters = LetterCount(outbox.waiting(session), *outbox.recent(session))
     return visit.page(
@@ -38,7 +38,7 @@ def desk(visit: Visit) -> Response:
         turnout=balance.signatures,
         balance=balance,
         inspection=inspection,
-        held=held,
+        groups=groups,
         proposals=proposals,
         minutes=lines,
         act_names=ACTS,
@@ -64,6 +64,24 @@ def publish(visit: Visit) -> Response:
     return _act(visit, Act.PUBLICATION, {})
 
 
+def inspect(visit: Visit) -> Response:
+    """Audit the database now, rather than within the hour; the tile of the page tells what was found."""
+    station = visit.station
+    audit.inspect(station.database, station.contest, station.sealer.signer.verifier, visit.at)
+    return RedirectResponse("/bureau", 303)
+
+
+def decide(visit: Visit) -> Response:
+    """Admit or reject the ballots of one suspicion, all of them, unseen."""
+    kind = {"admit": Act.ADMISSION, "reject": Act.REJECTION}.get(visit.form["verdict"])
+    gather(
+        lambda: contests.check_reason(visit.form["reason"]),
+        lambda: _require(kind is not None, "verdict", "Dites si ces bulletins sont admis ou rejetés."),
+    )
+    assert kind is not None  # noqa: S101
+    return _act(visit, kind, {"suspicion": _identifier(visit, "suspicion").hex()})
+
+
 def scrutiny(visit: Visit) -> Response:
     """The scrutineers' bundle, with the salts and laureates of all ballots."""
     station = visit.station
@@ -75,14 +93,14 @@ def scrutiny(visit: Visit) -> Response:
 
 def approve(visit: Visit) -> Response:
     station = visit.station
-    approvals.approve(station.database, station.sealer, _proposal(visit), by=_officer(visit), at=visit.at)
+    approvals.approve(station.database, station.sealer, _identifier(visit, "proposal"), by=_officer(visit), at=visit.at)
     return RedirectResponse("/bureau", 303)
 
 
 def withdraw(visit: Visit) -> Response:
     why = visit.form["reason"]
-    station = visit.station
-    approvals.withdraw(station.database, station.contest, _proposal(visit), by=_officer(visit), why=why, at=visit.at)
+    station, proposal = visit.station, _identifier(visit, "proposal")
+    approvals.withdraw(station.database, station.contest, proposal, by=_officer(visit), why=why, at=visit.at)
     return RedirectResponse("/bureau", 303)
 
 
@@ -119,8 +137,8 @@ def _officer(visit: Visit) -> Officer:
     return Officer(visit.member.name, visit.member.address)
 
 
-def _proposal(visit: Visit) -> bytes:
+def _identifier(visit: Visit, name: str) -> bytes:
     try:
-        return bytes.fromhex(visit.form["proposal"])
+        return bytes.fromhex(visit.form[name])
     except ValueError:
         return b""

@@ -16,6 +16,7 @@ PUBLIC = frozenset(
         "/bulletin",
         "/confirmation",
         "/confirmation/{token}",
+        "/confirmation/{token}/pas-moi",
         "/recu",
         "/urne",
         "/urne/checkpoint",

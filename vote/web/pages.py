@@ -16,10 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from vote import contests, envelope, press, staff
+from vote import contests, envelope, marks, press, staff
 from vote.editions import Edition
 from vote.envelope import FilledBallot
-from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, Unavailable, Unknown
+from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, TooMany, Unavailable, Unknown
 from vote.models import Contest
 from vote.staff import Member
 from vote.station import Station
@@ -31,6 +31,7 @@ STATUS: Mapping[type[Refusal], int] = {
     Forbidden: 403,
     Conflict: 409,
     Expired: 410,
+    TooMany: 429,
     Unavailable: 503,
 }
 
@@ -95,6 +96,12 @@ class Visit:
         """The ballot that this browser holds."""
         cookie = self.request.cookies.get(self.cookie_name(BALLOT_COOKIE))
         return envelope.unseal(self.station.keys, self.station.contest, cookie)
+
+    @cached_property
+    def networks(self) -> tuple[bytes, ...]:
+        """The marks of the networks that this request comes from, narrowest first."""
+        client = self.request.client
+        return marks.networks(self.station.keys, client.host if client else None, self.at)
 
     def cookie_name(self, name: str) -> str:
         return f"__Host-{name}" if self.station.settings.secure else name
@@ -167,14 +174,15 @@ def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Cal
 async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) -> Response:
     """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
     visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
-    if form is not None and isinstance(refusal, Invalid | Expired):
+    if form is not None and isinstance(refusal, Invalid | Expired | TooMany):
         visit.form.errors = dict(refusal.errors)
         try:
-            return await _call(form, visit)
+            response = await _call(form, visit)
         except Refusal as second:
             return await refuse(visit, second)
-    response = await run_in_threadpool(refusal_page, visit, refusal.sentence)
-    if isinstance(refusal, Unavailable):
+    else:
+        response = await run_in_threadpool(refusal_page, visit, refusal.sentence)
+    if isinstance(refusal, TooMany | Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after)
     return response
 

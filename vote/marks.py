@@ -1,0 +1,78 @@
+"""Marks of arrival: what a network, a mail domain or an address is called while votes are screened, and no longer."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from disposable_email_domains import blocklist
+
+from vote.tokens import Keys
+
+MARK_BYTES = 12
+
+# Providers that anybody may have a mailbox at: how many of their addresses vote says nothing about any one of them.
+COMMON = frozenset(Path(__file__).with_name("providers.txt").read_text(encoding="ascii").split())
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A mail domain as screening sees it. `name` is what officers read."""
+
+    name: str
+    mark: bytes
+    private: bool
+    throwaway: bool
+
+
+def networks(keys: Keys, host: str | None, at: datetime) -> tuple[bytes, ...]:
+    """The networks that a client's address lies in, narrowest first: an IPv4 /24; an IPv6 /64 and /48.
+
+    They are called otherwise each day, so that nothing tells who came back. None where there is no address to go by.
+    """
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return ()
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    day = f"{at.astimezone(UTC):%Y-%m-%d}"
+    kept = (3,) if address.version == 4 else (8, 6)
+    return tuple(_mark(keys, "network", day.encode() + address.packed[:octets]) for octets in kept)
+
+
+def domain(keys: Keys, name: str) -> Domain:
+    """The domain of a canonical address."""
+    return Domain(name, _domain_mark(keys, name), private=name not in COMMON, throwaway=is_throwaway(name))
+
+
+def address(keys: Keys, voter_key: bytes) -> bytes:
+    return _mark(keys, "address", voter_key)
+
+
+def contest(keys: Keys, slug: str) -> bytes:
+    return _mark(keys, "contest", slug.encode())
+
+
+def once(keys: Keys, challenge: str) -> bytes:
+    """The mark of a solved challenge: seen twice, it was spent before."""
+    return _mark(keys, "challenge", challenge.encode())
+
+
+def is_throwaway(name: str) -> bool:
+    """Whether the domain, or one above it, is on the packaged list of throwaway mailboxes."""
+    labels = name.split(".")
+    return any(".".join(labels[start:]) in blocklist for start in range(len(labels) - 1))
+
+
+@lru_cache(maxsize=4096)
+def _domain_mark(keys: Keys, name: str) -> bytes:
+    return _mark(keys, "domain", name.encode())
+
+
+def _mark(keys: Keys, kind: str, value: bytes) -> bytes:
+    return hmac.digest(keys.secrets[0].encode(), b"mark\0" + kind.encode() + b"\0" + value, "sha256")[:MARK_BYTES]

@@ -1,0 +1,314 @@
+"""Screening: ballots whose arrival is suspect are set aside, and officers decide on them without seeing any choice."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from vote import contests, minutes, outbox, signals, tally, words
+from vote.db import Database, insert
+from vote.editions import Screening
+from vote.errors import Conflict, Unknown
+from vote.marks import Domain
+from vote.models import Act, Contest, Envelope, LetterKind, RejectedBallot, Role, Rule, Staff, State, Suspicion
+from vote.outbox import NewLetter
+from vote.signals import BURST, SUSTAINED, Seen
+
+NIGHT = range(0, 6)  # hours at Paris
+LATE = 6  # the first step of what was stored up: over five minutes
+ENOUGH = 50  # votes of the contest's day from which its own habits are known
+
+GONE = "Ces bulletins ne sont plus en attente d’une décision."
+OVER = "Les résultats sont proclamés : plus rien ne se décide sur les bulletins."
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a ballot that is being cast arrived. `gap` is the step that its confirmation took; `cast_before` counts the
+    votes that the same browser says to have cast."""
+
+    network: bytes | None
+    domain: Domain | None
+    gap: int
+    doubt: Rule | None = None
+    cast_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The ballots of one suspicion, as officers see them: how many wait for a decision, and when their marks voted."""
+
+    suspicion: Suspicion
+    waiting: int
+    history: Sequence[tuple[datetime, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trait:
+    """A rule that holds, and the marks it holds for."""
+
+    rule: Rule
+    network: bytes | None = None
+    domain: Domain | None = None
+    gap: int | None = None
+    facts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def key(self) -> tuple[Rule, bytes | None, bytes | None, int | None]:
+        return self.rule, self.network, self.domain.mark if self.domain else None, self.gap
+
+
+def suspect(
+    session: Session, contest: str, mark: bytes, figures: Screening, arrivals: Sequence[Arrival], at: datetime
+) -> tuple[list[bytes | None], Counter[str]]:
+    """Count these votes, and say under which suspicion each is set aside; None where it is not.
+
+    In the transaction that casts them, before their envelopes are there. A suspicion that a rule opens now sets aside
+    the envelopes of its marks that are not sealed yet: the second answer is what leaves the running count with them.
+    """
+    seen = _count(session, mark, arrivals, at)
+    known = list(session.scalars(select(Suspicion).where(Suspicion.contest == contest, _standing())))
+    found: list[bytes | None] = []
+    leaving: Counter[str] = Counter()
+    for arrival in arrivals:
+        held = None
+        for trait in _traits(figures, mark, arrival, seen, at):
+            suspicion = next((one for one in known if _answers(one, trait)), None)
+            if suspicion is None:
+                suspicion, taken = _open(session, contest, trait, at)
+                known.append(suspicion)
+                leaving.update(taken)
+            if suspicion.verdict is None:
+                held = held or suspicion.id
+        # Whoever shares the marks of an open suspicion waits with the others of it.
+        held = held or next((one.id for one in known if one.verdict is None and _covers(one, arrival)), None)
+        found.append(held)
+    return found, leaving
+
+
+def groups(session: Session, contest: str) -> list[Group]:
+    """Suspicions with ballots that wait for a decision, the oldest first."""
+    counts = select(Envelope.suspicion, func.count()).where(Envelope.contest == contest, Envelope.aside())
+    waiting = {row[0]: row[1] for row in session.execute(counts.group_by(Envelope.suspicion))}
+    rows = select(Suspicion).where(Suspicion.id.in_(waiting)).order_by(Suspicion.at, Suspicion.id)
+    return [
+        Group(one, waiting[one.id], signals.history(session, one.network or one.domain or b"", BURST))
+        for one in session.scalars(rows)
+    ]
+
+
+def alert(database: Database, contest: str, at: datetime) -> int:
+    """Post a letter to each officer when suspicions have opened since the last one. Answers how many letters."""
+    with database.writing() as session:
+        new = update(Suspicion).where(Suspicion.contest == contest, Suspicion.told_at.is_(None))
+        if not session.execute(new.values(told_at=at).returning(Suspicion.id)).all():
+            return 0
+        officers = session.scalars(select(Staff.address).where(Staff.role == Role.OFFICER)).all()
+        letters = [NewLetter(secrets.token_bytes(16), LetterKind.ALERT, address, "fr") for address in officers]
+        outbox.post(session, letters, at)
+        return len(letters)
+
+
+def decide(
+    database: Database, contest: str, suspicion_id: bytes, verdict: Act, *, who: str, why: str, at: datetime
+) -> None:
+    """Admit or reject all ballots of a suspicion that wait, blind, with a minute that counts and binds them.
+
+    Admitted ones join the next lot and the running count, and the same marks are suspected no more. Rejected ones are
+    destroyed unopened: codes and reason stay. Refused where none waits (any more), and after the publication.
+    """
+    reason = contests.check_reason(why)
+    with database.writing() as session:
+        held = contests.alone(session, contest)
+        if held.state(at) is State.PUBLISHED:
+            raise Conflict(OVER)
+        suspicion = session.get(Suspicion, suspicion_id)
+        if suspicion is None or suspicion.contest != contest:
+            raise Unknown(GONE)
+        mine = Envelope.suspicion == suspicion_id
+        codes = session.scalars(select(Envelope.ballot_code).where(mine).order_by(Envelope.ballot_code)).all()
+        if not codes:
+            raise Conflict(GONE)
+        (_admit if verdict is Act.ADMISSION else _reject)(session, held, suspicion, codes, at)
+        suspicion.decided_at = at
+        minutes.record(session, contest, verdict, who=who, why=reason, at=at, after=_bound(suspicion, codes))
+
+
+def _bound(suspicion: Suspicion, codes: Sequence[bytes]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"suspicion": suspicion.id.hex(), "rule": str(suspicion.rule)}
+    facts |= {"count": len(codes), "codes": tally.digest(codes)}
+    return {**facts, "domain": suspicion.name} if suspicion.name else facts
+
+
+def _admit(session: Session, contest: Contest, suspicion: Suspicion, codes: Sequence[bytes], at: datetime) -> None:
+    mine = Envelope.suspicion == suspicion.id
+    rows = session.execute(select(Envelope.laureate, func.count()).where(mine).group_by(Envelope.laureate)).all()
+    tally.count_in(session, contest.slug, 0, dict(rows))
+    # Without marks nothing sets them aside a second time.
+    session.execute(update(Envelope).where(mine).values(suspicion=None, network=None, domain=None, gap=None))
+    suspicion.verdict = Act.ADMISSION
+
+
+def _reject(session: Session, contest: Contest, suspicion: Suspicion, codes: Sequence[bytes], at: datetime) -> None:
+    rows = [{"ballot_code": code, "contest": contest.slug, "suspicion": suspicion.id} for code in codes]
+    session.execute(insert(session, RejectedBallot), rows)
+    session.execute(delete(Envelope).where(Envelope.suspicion == suspicion.id))
+    suspicion.verdict = Act.REJECTION
+
+
+def _standing() -> ColumnElement[bool]:
+    """Open ones hold, admitted ones keep their marks from being asked about again; a rejection ends."""
+    return or_(Suspicion.verdict.is_(None), Suspicion.verdict == Act.ADMISSION)
+
+
+def _answers(suspicion: Suspicion, trait: _Trait) -> bool:
+    """Whether nothing new is to be opened for a rule: it has its suspicion, or its marks were admitted."""
+    rule, *marks = trait.key
+    if [suspicion.network, suspicion.domain, suspicion.gap] != marks:
+        return False
+    admitted = suspicion.verdict is not None and (suspicion.rule in ALONE) == (rule in ALONE)
+    return suspicion.rule == rule or admitted
+
+
+def _covers(suspicion: Suspicion, arrival: Arrival) -> bool:
+    """Whether a suspicion's marks are this arrival's, and its rule is about all who share them."""
+    domain = arrival.domain.mark if arrival.domain else None
+    pairs = ((suspicion.network, arrival.network), (suspicion.domain, domain), (suspicion.gap, arrival.gap))
+    wanted = [(mark, own) for mark, own in pairs if mark is not None]
+    return suspicion.rule not in ALONE and all(mark == own for mark, own in wanted)
+
+
+def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[Suspicion, Counter[str]]:
+    """A new suspicion, every unsealed envelope of its marks set aside with it, and whose votes those were."""
+    rule, network, domain, gap = trait.key
+    suspicion = Suspicion(
+        id=secrets.token_bytes(16),
+        contest=contest,
+        rule=rule,
+        network=network,
+        domain=domain,
+        gap=gap,
+        name=trait.domain.name if trait.domain else "",
+        facts=dict(trait.facts),
+        at=at,
+    )
+    session.add(suspicion)
+    session.flush()
+    if rule in ALONE:
+        return suspicion, Counter()
+    pairs = ((Envelope.network, network), (Envelope.domain, domain), (Envelope.gap, gap))
+    marked = [column == mark for column, mark in pairs if mark is not None]
+    free = and_(Envelope.contest == contest, Envelope.suspicion.is_(None), *marked)
+    # Locked in one order by every node; what the sealer took meanwhile is gone from here, and stays counted.
+    rows = select(Envelope.ballot_code, Envelope.laureate).where(free).order_by(Envelope.ballot_code)
+    earlier = session.execute(rows.with_for_update()).all()
+    codes = [row.ballot_code for row in earlier]
+    session.execute(update(Envelope).where(Envelope.ballot_code.in_(codes)).values(suspicion=suspicion.id))
+    return suspicion, Counter(row.laureate for row in earlier)
+
+
+ALONE = frozenset({Rule.TRAP, Rule.UNPROVED, Rule.BROWSER})
+"""Rules that each ballot answers for by itself: they set aside nobody else of its network."""
+
+
+def _count(session: Session, mark: bytes, arrivals: Sequence[Arrival], at: datetime) -> dict[tuple[bytes, int], Seen]:
+    """Add these votes to the counts of domains, then of networks and the contest, and answer all of them."""
+    domains: dict[bytes, Seen] = {}
+    for arrival in arrivals:
+        if arrival.domain is not None:
+            domains.setdefault(arrival.domain.mark, Seen()).add_vote(arrival.gap)
+    seen = signals.count(session, domains, at)
+    fresh = {key for key, more in domains.items() if seen[key, SUSTAINED].votes == more.votes}
+    others: dict[bytes, Seen] = {}
+    for arrival in arrivals:
+        domain = arrival.domain
+        private = domain is not None and domain.private
+        new = private and domain is not None and domain.mark in fresh
+        if new and domain is not None:
+            fresh.discard(domain.mark)
+        for key in filter(None, (arrival.network, mark)):
+            others.setdefault(key, Seen()).add_vote(arrival.gap, private=private, new_domain=new)
+    return seen | signals.count(session, others, at)
+
+
+def _traits(
+    figures: Screening, mark: bytes, arrival: Arrival, seen: Mapping[tuple[bytes, int], Seen], at: datetime
+) -> Iterator[_Trait]:
+    """Every rule that holds for this arrival, the plainest first."""
+    network, domain = arrival.network, arrival.domain
+    if domain is not None and domain.throwaway:
+        yield _Trait(Rule.THROWAWAY, domain=domain)
+    if arrival.doubt is not None:
+        yield _Trait(arrival.doubt, network=network)
+    if arrival.cast_before >= figures.per_browser:
+        yield _Trait(Rule.BROWSER, network=network)
+    habits = seen[mark, SUSTAINED]
+    if network is not None:
+        for rule, facts in _of_network(figures, seen[network, BURST], seen[network, SUSTAINED], habits, at):
+            yield _Trait(rule, network=network, facts=facts)
+    if domain is not None and domain.private:
+        for rule, facts in _of_domain(figures, seen[domain.mark, BURST], seen[domain.mark, SUSTAINED], habits):
+            yield _Trait(rule, domain=domain, facts=facts)
+    for rule, gap, facts in _of_contest(figures, seen[mark, BURST], habits):
+        if gap == arrival.gap:
+            yield _Trait(rule, gap=gap, facts=facts)
+
+
+Facts = tuple[tuple[str, int], ...]
+
+
+def _of_network(figures: Screening, burst: Seen, day: Seen, habits: Seen, at: datetime) -> Iterator[tuple[Rule, Facts]]:
+    yield from _machine(figures, (burst, day), habits)
+    late = sum(burst.gaps[LATE:])
+    if late >= figures.stored and 100 * late >= figures.stored_share * burst.votes:
+        yield Rule.STORED, _facts(burst.votes, late, habits, sum(habits.gaps[LATE:]))
+    enough = day.private >= figures.domains and day.domains >= figures.domains_least
+    if enough and 100 * day.private >= figures.domains_share * day.votes:
+        yield Rule.DOMAINS, _facts(day.votes, day.private, habits, habits.private)
+    if burst.votes >= figures.night and at.astimezone(words.PARIS).hour in NIGHT:
+        yield Rule.NIGHT, (("votes", burst.votes),)
+
+
+def _of_domain(figures: Screening, burst: Seen, day: Seen, habits: Seen) -> Iterator[tuple[Rule, Facts]]:
+    yield from _machine(figures, (burst, day), habits)
+    at_once, in_a_day = figures.surge
+    if burst.votes >= at_once or day.votes >= in_a_day:
+        yield Rule.SURGE, (("votes", day.votes),)
+
+
+def _of_contest(figures: Screening, burst: Seen, day: Seen) -> Iterator[tuple[Rule, int, Facts]]:
+    quick = day.gaps[0]
+    if quick >= figures.quick and 100 * quick >= figures.quick_share * day.votes:
+        yield Rule.QUICK, 0, _facts(day.votes, quick, day, 0)
+    for gap in (LATE, LATE + 1):
+        before, late = day.votes - burst.votes, burst.gaps[gap]
+        usual = (day.gaps[gap] - late) / before if before >= ENOUGH else 1
+        if late >= figures.stored and late >= 5 * usual * burst.votes:
+            yield Rule.STORED, gap, _facts(burst.votes, late, day, day.gaps[gap] - late)
+
+
+def _machine(figures: Screening, spans: Sequence[Seen], habits: Seen) -> Iterator[tuple[Rule, Facts]]:
+    """Confirmations that all take about the same time, where people's differ by hours."""
+    for seen in spans:
+        most = max(seen.gaps)
+        usual = habits.gaps[seen.gaps.index(most)] / habits.votes if habits.votes >= 2 * seen.votes else 0
+        alike = 100 * most >= figures.machine_share * seen.votes
+        if seen.votes >= figures.machine and alike and most >= 2 * usual * seen.votes:
+            yield Rule.MACHINE, _facts(seen.votes, most, habits, round(usual * habits.votes))
+            return
+
+
+def _facts(votes: int, such: int, habits: Seen, usual: int) -> Facts:
+    """What officers compare: such votes among these, in percent, and among all of the contest's day."""
+    return (
+        ("votes", votes),
+        ("share", round(100 * such / max(votes, 1))),
+        ("usual", round(100 * usual / max(habits.votes, 1))),
+    )

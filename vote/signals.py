@@ -1,0 +1,97 @@
+"""The signals: how often a mark was seen in a window, in one small table that all nodes share."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from vote.db import insert
+from vote.models import Signal
+
+BURST, SUSTAINED = 10, 1440
+"""The spans that are counted: ten minutes and a day, in minutes."""
+
+STEPS = (10, 20, 40, 80, 160, 320, 640)
+"""Seconds from a letter's departure to its confirmation; each step doubles the one before it."""
+
+GAPS = tuple(f"gap{number}" for number in range(len(STEPS) + 1))
+COUNTED = ("asked", "private", "domains", *GAPS)
+KEPT = {BURST: timedelta(days=2), SUSTAINED: timedelta(days=40)}
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is, or was, counted of one mark. `gaps` are votes by the step that their confirmation took."""
+
+    asked: int = 0
+    private: int = 0
+    domains: int = 0
+    gaps: tuple[int, ...] = (0,) * len(GAPS)
+
+    @property
+    def votes(self) -> int:
+        return sum(self.gaps)
+
+    def add_vote(self, gap: int, *, private: bool = False, new_domain: bool = False) -> None:
+        self.private += private
+        self.domains += new_domain
+        self.gaps = tuple(count + (place == gap) for place, count in enumerate(self.gaps))
+
+
+def step(seconds: float) -> int:
+    """The step that a confirmation took: 0 below ten seconds, 7 from 640 on."""
+    return bisect_right(STEPS, seconds)
+
+
+def count(session: Session, more: Mapping[bytes, Seen], at: datetime) -> dict[tuple[bytes, int], Seen]:
+    """Add to the counts of marks, in both spans, and answer what they have come to; one statement."""
+    if not more:
+        return {}
+    statement = insert(session, Signal)
+    statement = statement.on_conflict_do_update(
+        index_elements=["mark", "span", "window_at"],
+        set_={name: getattr(Signal, name) + statement.excluded[name] for name in COUNTED},
+    )
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    rows = [
+        {"mark": mark, "span": span, "window_at": window(at, span), **_columns(more[mark])}
+        for mark in sorted(more)
+        for span in (BURST, SUSTAINED)
+    ]
+    found = session.execute(statement.returning(Signal.mark, Signal.span, *_COLUMNS), rows)
+    return {(row[0], row[1]): _seen(row[2:]) for row in found}
+
+
+def history(session: Session, mark: bytes, span: int) -> list[tuple[datetime, int]]:
+    """Votes of a mark by window, oldest first."""
+    rows = select(Signal.window_at, *_COLUMNS).where(Signal.mark == mark, Signal.span == span)
+    return [(row[0], _seen(row[1:]).votes) for row in session.execute(rows.order_by(Signal.window_at))]
+
+
+def tidy(session: Session, at: datetime) -> None:
+    """Forget windows that nothing will be compared with any more."""
+    for span, kept in KEPT.items():
+        session.execute(delete(Signal).where(Signal.span == span, Signal.window_at < at - kept))
+
+
+def window(at: datetime, span: int) -> datetime:
+    """The start of the window of `span` minutes in which `at` lies."""
+    seconds = span * 60
+    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
+
+
+def _columns(seen: Seen) -> dict[str, int]:
+    return dict(zip(COUNTED, (seen.asked, seen.private, seen.domains, *seen.gaps), strict=True))
+
+
+def _seen(numbers: Iterable[int]) -> Seen:
+    asked, private, domains, *gaps = numbers
+    return Seen(asked, private, domains, tuple(gaps))
+
+
+_COLUMNS = tuple(getattr(Signal, name) for name in COUNTED)
