@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from vote import addresses, casting, envelope, poll_book
 from vote.addresses import Address
@@ -10,14 +10,15 @@ from vote.casting import Confirmation, Receipt, Request
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
+from vote.languages import Sentence
 from vote.models import Delivery
 from vote.web.pages import Visit, gather
 
-STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
-NO_BALLOT = (
+STRANGE = Sentence("Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page.")
+NO_BALLOT = Sentence(
     "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
 )
-NO_RECEIPT = (
+NO_RECEIPT = Sentence(
     "Ce navigateur ne garde aucun vote compté. Le code de suivi noté lors du vote se vérifie à la page Vérifier."
 )
 
@@ -35,7 +36,7 @@ def laureate(visit: Visit) -> Response:
 
 def go_home(visit: Visit) -> Response:
     """Somebody came back to the address of a form."""
-    return RedirectResponse("/", 303)
+    return visit.lead_to("/")
 
 
 async def fill(visit: Visit) -> Response:
@@ -45,13 +46,13 @@ async def fill(visit: Visit) -> Response:
     gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
     chosen, address = _chosen(visit), addresses.parse(visit.form["email"])
     earlier = visit.ballot.verification_id if visit.ballot else None
-    answer = await visit.station.requests.wait(Request(address.typed, _voter_key(visit, address), earlier))
+    answer = await visit.station.requests.wait(Request(address.typed, _voter_key(visit, address), earlier, visit.lang))
     if isinstance(answer, Refusal):
         raise answer
     visit.station.letter_posted()
     # A new code each time: with the old one, this page would tell whether that address has voted from this browser.
     ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed)
-    return visit.give(RedirectResponse("/confirmation", 303), ballot)
+    return visit.give(visit.lead_to("/confirmation"), ballot)
 
 
 def waiting(visit: Visit) -> Response:
@@ -61,7 +62,7 @@ def waiting(visit: Visit) -> Response:
     if ballot is not None:
         with visit.station.database.reading() as session:
             if casting.is_cast(session, ballot.ballot_code):
-                return RedirectResponse("/recu", 303)
+                return visit.lead_to("/recu")
             verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
@@ -83,7 +84,7 @@ def link(visit: Visit) -> Response:
     ballot = _own_ballot(visit, verification_id)
     with visit.station.database.reading() as session:
         if ballot is not None and casting.is_cast(session, ballot.ballot_code):
-            return RedirectResponse("/recu", 303)
+            return visit.lead_to("/recu")
         verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
     if verification is None:
         if ballot is None or not visit.form.errors:
@@ -140,7 +141,7 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
 
 def _receipt(visit: Visit, ballot_code: bytes, repeated: bool) -> Response:
     code = envelope.receipt_code(ballot_code)
-    check = f"{visit.station.settings.public_url}/urne?code={code}"
+    check = visit.station.settings.public_url + visit.url(f"/urne?code={code}")
     return visit.page("booth/receipt.html", code=code, repeated=repeated, check=check)
 
 
