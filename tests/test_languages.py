@@ -153,9 +153,10 @@ def test_none_is_singular_in_french_and_plural_in_english() -> None:
 
 
 def test_an_address_knows_its_language_and_finds_its_way_back() -> None:
-    for plain in ("/", "/jury", "/laureats/en", "/english", "/entrer", "/enfin/en/"):
+    for plain in ("/", "/jury", "/laureats/en", "/english", "/entrer", "/enfin/en/", "*"):
         assert languages.language_of(plain) == "fr"
         assert languages.plain(plain) == plain
+    for plain in ("/", "/jury", "/en/"):
         assert languages.language_of(languages.address(plain, "en")) == "en"
         assert languages.plain(languages.address(plain, "en")) == plain
 

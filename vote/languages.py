@@ -17,7 +17,7 @@ CATALOGUES = Path(__file__).with_name("locale")
 
 def language_of(path: str) -> str:
     """The language of the page at this path."""
-    first = path.split("/", 2)[1]
+    first = path.partition("/")[2].partition("/")[0]
     return first if first in LANGUAGES and first != AT_THE_ROOT else AT_THE_ROOT
 
 

@@ -204,6 +204,10 @@ def test_rooms_have_doors_in_english_too(house: House) -> None:
                 assert (juror.client.get(there) if show else juror.client.post(there)).status_code == 403
 
 
+def test_the_root_of_the_language_leads_to_its_home_page(house: House) -> None:
+    assert house.client().get("/en").request.url.path == "/en/"
+
+
 def test_one_session_serves_both_languages(house: House) -> None:
     officer: Member = house.officer()
     assert officer.client.get("/bureau").status_code == officer.client.get("/en/bureau").status_code == 200

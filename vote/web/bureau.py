@@ -17,7 +17,7 @@ from vote.web.pages import Visit, gather
 
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
 
-CLORE, PROLONGER, PROCLAMER = Sentence("CLORE"), Sentence("PROLONGER"), Sentence("PROCLAMER")
+CLOSE, EXTEND, PUBLISH = Sentence("CLORE"), Sentence("PROLONGER"), Sentence("PROCLAMER")
 WHICH = Sentence("Donnez la date et l’heure, à Paris.")
 
 
@@ -52,19 +52,19 @@ def desk(visit: Visit) -> Response:
 
 
 def close(visit: Visit) -> Response:
-    _check(visit, CLORE)
+    _check(visit, CLOSE)
     return _act(visit, Act.CLOSURE, {})
 
 
 def extend(visit: Visit) -> Response:
     until = words.read_local_input(visit.form["until"])
-    _check(visit, PROLONGER, lambda: _ask(until is not None, "until", WHICH))
+    _check(visit, EXTEND, lambda: _ask(until is not None, "until", WHICH))
     assert until is not None  # noqa: S101
     return _act(visit, Act.EXTENSION, {"until": until.isoformat()})
 
 
 def publish(visit: Visit) -> Response:
-    _check(visit, PROCLAMER)
+    _check(visit, PUBLISH)
     return _act(visit, Act.PUBLICATION, {})
 
 
