@@ -7,11 +7,14 @@ UPGRADE ?=
 PYTHON  ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+LOCALE  ?= vote/locale
+SAID    := Sentence Invalid Unknown Forbidden Conflict Expired Unavailable _refuse _require:2
+
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format pictures bench lock clean
+.PHONY: help demo test quick format pictures bench lock words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,6 +55,14 @@ lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes ne
 	@for lock in "requirements.txt" ".ci/requirements.txt --extra test --constraint requirements.txt"; do \
 	    $(BIN)/uv pip compile --quiet pyproject.toml $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 	        --generate-hashes --no-emit-index-url --no-header --output-file $$lock || exit; done
+
+words: .venv/.checks ## find what is to be said in each language, and compile what was translated
+	@$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml $(SAID:%=--keyword %) --omit-header \
+	    --add-location file --sort-by-file --output $(LOCALE)/vote.pot .
+	@$(BIN)/pybabel --quiet update --domain vote --input-file $(LOCALE)/vote.pot --output-dir $(LOCALE) \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120
+	@$(BIN)/pybabel --quiet compile --domain vote --directory $(LOCALE)
+	@rm $(LOCALE)/vote.pot
 
 clean: ## remove .venv and what the checks left; var/ and its votes stay
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info

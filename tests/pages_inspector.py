@@ -6,14 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 
+from babel.messages.pofile import read_po
 from httpx2 import Response
+
+from vote.languages import CATALOGUES
 
 # https://html.spec.whatwg.org/multipage/syntax.html#void-elements
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 NAMED_BY_A_LABEL = {"input", "select", "textarea"}
+SAID = {"aria-label", "alt", "content", "placeholder", "title"}
 REFERENCES = ("aria-describedby", "aria-labelledby", "aria-controls", "for")
 
 
@@ -66,6 +71,16 @@ class Page(HTMLParser):
     def all(self, *names: str) -> list[Element]:
         return [element for element in self.elements if element.name in names]
 
+    def words_in(self, lang: str) -> str:
+        """All that people read or hear in this language: texts, titles, and attributes that are said."""
+        found = [text for around, text in self._texts if _language(around) == lang]
+        for element in self.elements:
+            if _language((*element.around, element)) == lang:
+                found += [
+                    value for name, value in element.attributes.items() if name in SAID or name.startswith("data-")
+                ]
+        return "\n".join(found)
+
     def text(self, name: str = "body") -> str:
         """What people read in the elements of this name, white space as one blank."""
         return self._text(lambda element: element.name == name)
@@ -106,7 +121,7 @@ def visit(response: Response) -> None:
 
 def faults(source: str) -> list[str]:
     page = Page(source)
-    return page.faults + _frame(page) + _identities(page) + _names(page) + _promises(page)
+    return page.faults + _frame(page) + _identities(page) + _names(page) + _promises(page) + _foreign(page)
 
 
 def _frame(page: Page) -> list[str]:
@@ -168,3 +183,31 @@ def _promises(page: Page) -> list[str]:
     return found + [
         f"{word!r} is in the text" for word in ("{{", "{%", "None", "Undefined", "&lt;", "&amp;") if word in text
     ]
+
+
+def _foreign(page: Page) -> list[str]:
+    """French that stayed on a page in another language; what is said to be in French may stay."""
+    if any(root.attributes.get("lang") == "fr" for root in page.all("html")):
+        return []
+    return [f"in French: {found.group()!r}" for found in french().finditer(page.words_in("en"))]
+
+
+@cache
+def french() -> re.Pattern[str]:
+    """Every piece of every sentence that has another wording in English, and words that no English sentence holds."""
+    with (CATALOGUES / "en" / "LC_MESSAGES" / "vote.po").open("rb") as file:
+        messages = list(read_po(file))[1:]
+    pieces = {
+        piece.strip()
+        for message in messages
+        for text in (message.id if isinstance(message.id, tuple | list) else (message.id,))
+        for piece in re.split(r"%\(\w+\)s|\{[\w:]+\}|<[^>]*>|\n", text)
+        if len(piece.strip()) > 4 and piece.strip().lower() not in str(message.string).lower()
+    }
+    words = "vous|votre|vos|est|sont|sera|dans|avec|cette|une|pas|aux|elle|nous|leur|bulletin|voix"
+    longest_first = sorted(pieces, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{words}|{'|'.join(map(re.escape, longest_first))})(?!\w)")
+
+
+def _language(around: tuple[Element, ...]) -> str | None:
+    return next((element.attributes["lang"] for element in reversed(around) if "lang" in element.attributes), None)

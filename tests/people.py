@@ -21,6 +21,7 @@ from vote.addresses import Address
 from vote.app import create_app
 from vote.carriers import Pigeonhole
 from vote.db import Database
+from vote.languages import address as in_language
 from vote.models import Role, Table
 from vote.settings import Settings
 from vote.station import Station
@@ -116,8 +117,8 @@ class House:
         self.carry_letters()
         return self.pigeonhole.letters(address)
 
-    def voter(self, address: str) -> Voter:
-        return Voter(self, address)
+    def voter(self, address: str, lang: str = "fr") -> Voter:
+        return Voter(self, address, lang)
 
     def enter(self, role: Role, address: str = "") -> Address:
         """Enter a member on the list, who has yet to sign in; at {role}@example.org unless told otherwise."""
@@ -151,15 +152,16 @@ def open_house(settings: Settings, clock: StoppedClock, *, work_here: bool = Fal
 class Voter:
     """Somebody with a browser and a mailbox. Each step answers the page it led to."""
 
-    def __init__(self, house: House, address: str) -> None:
+    def __init__(self, house: House, address: str, lang: str = "fr") -> None:
         self.house = house
         self.address = address
+        self.lang = lang
         self.browser = house.client()
 
     def choose(self, laureate: str = "ilot-femmes", address: str | None = None) -> Response:
         """Fill the ballot and send it; follows to the waiting page."""
         form = {"laureate": laureate, "email": self.address if address is None else address}
-        return self.browser.post("/bulletin", data=form)
+        return self.browser.post(in_language("/bulletin", self.lang), data=form)
 
     def letter(self) -> EmailMessage:
         """The last letter in this person's mailbox."""
@@ -173,12 +175,12 @@ class Voter:
 
     def link(self) -> str:
         """The path of the last letter's link."""
-        found = re.search(rf"{SITE}(/confirmation/\S+)", text_of(self.letter()))
+        found = re.search(rf"{SITE}((?:/en)?/confirmation/\S+)", text_of(self.letter()))
         assert found is not None
         return found.group(1)
 
     def type_code(self, code: str | None = None, **form: str) -> Response:
-        return self.browser.post("/confirmation", data={"code": code or self.code(), **form})
+        return self.browser.post(in_language("/confirmation", self.lang), data={"code": code or self.code(), **form})
 
     def open_link(self) -> Response:
         return self.browser.get(self.link())
@@ -186,6 +188,13 @@ class Voter:
     def press_button(self, **form: str) -> Response:
         """Press the button of the page that the link shows."""
         return self.browser.post(self.link(), data=form)
+
+    def disown(self) -> Response:
+        """Say "that was not me" on the page that the link shows, having read it."""
+        shown = re.search(r'name="shown" value="([^"]+)"', self.open_link().text)
+        assert shown is not None
+        self.house.clock.forward(seconds=5)
+        return self.browser.post(f"{self.link()}/pas-moi", data={"shown": shown.group(1)})
 
     def change_browser(self) -> None:
         self.browser = self.house.client()

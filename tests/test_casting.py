@@ -15,6 +15,7 @@ from vote.casting import Booth, Confirmation, Receipt, Request
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Envelope, OutgoingLetter, Table, Turnout, Verification
+from vote.proofs import Toll
 from vote.tally import Balance
 
 SECOND = timedelta(seconds=1)
@@ -25,7 +26,7 @@ def here(database: Database) -> Booth:
     return booth(database, CONTEST)
 
 
-def ask_again(here: Booth, voter: bytes, earlier: bytes | None, at: datetime) -> bytes | Refusal:
+def ask_again(here: Booth, voter: bytes, earlier: bytes | None, at: datetime) -> bytes | Refusal | Toll:
     return casting.request(here, [Request("marie@example.org", voter, earlier)], at)[0]
 
 

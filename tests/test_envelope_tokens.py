@@ -81,7 +81,7 @@ def test_a_ballot_is_read_back_in_its_own_contest_alone(ballot: FilledBallot) ->
 
 
 def test_a_ballot_without_its_choice_says_nothing_of_it() -> None:
-    ballot = FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes", "marie@example.org").without_choice()
+    ballot = FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes", "marie@example.org").once_cast()
     cookie = envelope.seal(KEYS, "one", ballot)
     assert len(cookie) < len(envelope.seal(KEYS, "one", FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes")))
     assert (ballot.laureate, ballot.email) == (None, "")

@@ -50,9 +50,9 @@ class Node:
 class Stream:
     """What a browser's EventSource receives."""
 
-    def __init__(self, port: int, cookie: str) -> None:
+    def __init__(self, port: int, cookie: str, path: str = "/jury/flux") -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        self.connection.request("GET", "/jury/flux", headers={"Cookie": f"salle={cookie}"})
+        self.connection.request("GET", path, headers={"Cookie": f"salle={cookie}"})
         self.answer = self.connection.getresponse()
 
     def event(self) -> tuple[str, str]:
@@ -119,6 +119,14 @@ def test_all_who_watch_see_the_same_and_who_comes_later_sees_it_at_once(house: H
             assert (one.votes(), other.votes()) == (2, 2)
     with watching(node, second) as again:
         assert again.votes() == 2
+
+
+def test_each_juror_watches_in_the_language_of_the_page(house: House, node: Node) -> None:
+    cookie = house.juror().client.cookies["salle"]
+    for path, title in (("/jury/flux", "Voix par lauréat"), ("/en/jury/flux", "Votes for each laureate")):
+        stream = Stream(node.port, cookie, path)
+        assert title in stream.event()[1]
+        stream.close()
 
 
 def test_the_stream_stops_when_its_session_is_taken_back(

@@ -23,6 +23,9 @@ def end(house: House) -> None:
     """Some vote, some only ask for a letter that never leaves, the results are published."""
     lot(house.database, range(10), MORNING)
     house.voter("marie@example.org").vote()
+    disowned = house.voter("autre@example.org")
+    disowned.choose()
+    disowned.disown()
     house.voter("curieux@example.org").choose()
     house.juror()
     officer = house.officer()

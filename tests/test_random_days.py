@@ -91,7 +91,7 @@ class Day(RuleBasedStateMachine):
         (answer,) = casting.request(
             self.booth, [Request("somebody@example.org", person, browser.verification_id)], self.at
         )
-        if isinstance(answer, Refusal):
+        if not isinstance(answer, bytes):
             assert self.state is not State.OPEN
             return multiple()
         usable = self.at < browser.expires_at and self.tries[browser.verification_id] < TRIES

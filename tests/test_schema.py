@@ -117,7 +117,8 @@ def test_two_nodes_that_upgrade_at_once_both_succeed(bare_url: str) -> None:
 RULES = {
     "one person signs once": "INSERT INTO poll_book VALUES (:contest, 'k'), (:contest, 'k')",
     "a signature is for a contest": "INSERT INTO poll_book VALUES ('other', 'k')",
-    "a ballot is for one of its laureates": "INSERT INTO envelopes VALUES ('b', :contest, 'nobody', 's', :at, NULL, NULL, NULL, NULL)",
+    "a ballot is for one of its laureates": "INSERT INTO envelopes (ballot_code, contest, laureate, salt, window_at) "
+    "VALUES ('b', :contest, 'nobody', 's', :at)",
     "a count is for a laureate of its contest": "INSERT INTO running_count VALUES (:contest, 'nobody', 0, 1)",
     "tries end": "INSERT INTO verifications VALUES ('v', :contest, 'k', :at, 6, 'waiting', '', NULL)",
     "a contest opens before it closes": "UPDATE contests SET closes_at = opens_at",

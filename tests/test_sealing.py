@@ -84,7 +84,7 @@ def test_within_a_lot_the_order_is_that_of_the_random_codes(database: Database) 
 def test_what_is_set_aside_stays_out_until_it_is_decided(database: Database) -> None:
     codes = cast(database, range(12), MORNING)
     with database.writing() as session:
-        session.execute(update(Envelope).where(Envelope.ballot_code == codes[0]).values(suspicion=b's'))
+        session.execute(update(Envelope).where(Envelope.ballot_code == codes[0]).values(suspicion=b"s"))
     sealer = new_sealer()
     sealing.seal(database, sealer, LATER)
     contests.close(database, CONTEST, who="Camille", why="Essai", at=LATER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, ValidatedEmail, validate_email
 
@@ -84,7 +84,9 @@ def _refuse_at_sight(text: str) -> None:
     if not text:
         _refuse("Indiquez votre adresse e-mail : nous y enverrons votre code.")
     if len(text.encode(errors="replace")) > LONGEST:
-        _refuse(f"Cette adresse est trop longue : une adresse e-mail compte au plus {LONGEST} caractères.")
+        _refuse(
+            "Cette adresse est trop longue : une adresse e-mail compte au plus {most:number} caractères.", most=LONGEST
+        )
     # U+FFFD stands for what could not be read as a character.
     if any(unicodedata.category(letter).startswith("C") or letter == "\ufffd" for letter in text):
         _refuse("Cette adresse contient un caractère invisible, peut-être copié avec elle : retapez-la au clavier.")
@@ -94,7 +96,7 @@ def _refuse_at_sight(text: str) -> None:
         _refuse("Une adresse e-mail s’écrit sans espace : vérifiez la vôtre.")
     if "=?" in text:
         # In the head of a letter it would be read as an encoded word (RFC 2047), and hide another address.
-        _refuse("Cette adresse ne peut pas servir ici : indiquez-en une autre.")
+        _refuse("Cette adresse ne peut pas servir ici : indiquez-en une autre.")
     if '"' in text:
         _refuse("Une adresse avec des guillemets ne peut pas servir ici : indiquez-en une autre.")
 
@@ -107,5 +109,5 @@ def _refuse_for_its_reason(text: str) -> NoReturn:
     _refuse("Cette adresse est incomplète ou contient une faute : elle doit ressembler à prenom.nom@example.org.")
 
 
-def _refuse(sentence: str) -> NoReturn:
-    raise Invalid(sentence, field="email")
+def _refuse(sentence: str, **values: Any) -> NoReturn:
+    raise Invalid(sentence, field="email", **values)

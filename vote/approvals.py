@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from vote import contests, minutes, screening
 from vote.db import Database
 from vote.errors import Conflict, Forbidden, Unknown
+from vote.languages import Sentence
 from vote.models import Act, Proposal
 from vote.sealing import Sealer
 
-OWN = "Une autre personne du bureau doit approuver : cette proposition est la vôtre."
-GONE = "Cette proposition n’attend plus de réponse."
+OWN = Sentence("Une autre personne du bureau doit approuver : cette proposition est la vôtre.")
+GONE = Sentence("Cette proposition n’attend plus de réponse.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _do(
         suspicion = bytes.fromhex(terms["suspicion"])
         screening.decide(database, sealer.contest, suspicion, kind, who=who, why=why, at=at)
     else:
-        raise Conflict(f"« {kind} » n’est pas un acte du bureau.")
+        raise Conflict("« {kind} » n’est pas un acte du bureau.", kind=str(kind))
 
 
 def _open(session: Session, contest: str, proposal_id: bytes) -> Proposal:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from vote import ballot_box, contests, envelope, marks, outbox, poll_book, screening, signals, tally, throttle, words
+from vote import ballot_box, contests, envelope, marks, outbox, poll_book, screening, signals, tally, throttle
 from vote.db import Database, insert
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
+from vote.languages import Sentence
 from vote.models import (
     TRIES,
     VERIFICATION_LASTS,
@@ -35,10 +36,12 @@ from vote.tokens import Keys
 
 PURPOSE = "vote"
 
-CHOOSE = "Choisissez une des structures lauréates : aucune n’est cochée."
-ALREADY = "Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire."
-LATE = "Ce code ou ce lien n’est plus valable : demandez une nouvelle lettre, elle arrive en quelques instants."
-EXHAUSTED = (
+CHOOSE = Sentence("Choisissez une des structures lauréates : aucune n’est cochée.")
+ALREADY = Sentence("Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire.")
+LATE = Sentence(
+    "Ce code ou ce lien n’est plus valable : demandez une nouvelle lettre, elle arrive en quelques instants."
+)
+EXHAUSTED = Sentence(
     "Cinq codes faux ont été saisis : demandez une nouvelle lettre, ou ouvrez le lien de celle que vous avez reçue."
 )
 
@@ -211,9 +214,16 @@ def _own(session: Session, contest: str, verification_id: bytes) -> Verification
 
 def not_open(contest: Contest, at: datetime) -> Conflict:
     if contest.state(at) is State.BEFORE:
-        return Conflict(f"Le vote n’est pas encore ouvert : il ouvre le {words.instant(contest.opens_at)}.")
-    ended = words.last_moment(contest.ended_at) if contest.closed_at is None else words.instant(contest.ended_at)
-    return Conflict(f"Le vote est clos depuis le {ended} : ce bulletin n’a pas été compté.")
+        return Conflict("Le vote n’est pas encore ouvert : il ouvre le {opens_at:instant}.", opens_at=contest.opens_at)
+    if contest.closed_at is not None:
+        return Conflict(
+            "Le vote est clos depuis le {closed_at:instant} : ce bulletin n’a pas été compté.",
+            closed_at=contest.closed_at,
+        )
+    return Conflict(
+        "Le vote est clos depuis le {closes_at:last_moment} : ce bulletin n’a pas été compté.",
+        closes_at=contest.closes_at,
+    )
 
 
 def _judge(keys: Keys, verification: Verification | None, confirmation: Confirmation, at: datetime) -> Refusal | None:
@@ -230,8 +240,10 @@ def _judge(keys: Keys, verification: Verification | None, confirmation: Confirma
     left = TRIES - verification.attempts
     if left == 0:
         return Expired(EXHAUSTED)
-    tries = "il vous reste un essai" if left == 1 else f"il vous reste {left} essais"
-    return Invalid(f"Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", field="code")
+    tries = (
+        Sentence("il vous reste {left:number} essais", left=left) if left > 1 else Sentence("il vous reste un essai")
+    )
+    return Invalid("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", field="code", tries=tries)
 
 
 def _cast(

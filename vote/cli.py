@@ -31,10 +31,11 @@ from vote.approvals import Officer
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Refusal, Unavailable
+from vote.languages import Sentence
 from vote.models import Act, Role
 from vote.sealing import Sealer
 
-OPERATOR = "l’opérateur"
+OPERATOR = Sentence("l’opérateur")
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 PROPOSED = "Proposed: this edition asks for two people, an officer approves at /bureau."
 

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from vote import audit, ballot_box, editions, minutes, sealing, tally, words
+from vote import audit, ballot_box, editions, minutes, sealing, tally
 from vote.db import Database, take_turn
 from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
+from vote.languages import Sentence
 from vote.models import Act, Contest, Laureate, Signature, State
 from vote.sealing import Sealer
 
@@ -72,7 +73,15 @@ def load(database: Database, edition: Edition, at: datetime, who: str) -> str:
             session.flush()
             session.add_all(Laureate(contest=edition.contest, slug=laureate.slug) for laureate in edition.laureates)
             after = {"digest": edition.digest, "laureates": [laureate.slug for laureate in edition.laureates]}
-            _minute(session, edition.contest, Act.EDITION, who, "Première publication de l’édition.", at, after=after)
+            _minute(
+                session,
+                edition.contest,
+                Act.EDITION,
+                who,
+                Sentence("Première publication de l’édition."),
+                at,
+                after=after,
+            )
             return "created"
         if contest.edition == text:
             return "unchanged"
@@ -84,7 +93,7 @@ def close(database: Database, slug: str, *, who: str, why: str, at: datetime) ->
     """Close before the deadline. Once this returns, no node adds a ballot."""
     with database.writing() as session:
         contest = alone(session, slug)
-        _require(contest.is_open(at), f"Une clôture n’est possible que pendant le vote ; {_now(contest, at)}.")
+        _require(contest.is_open(at), "Une clôture n’est possible que pendant le vote ; {now}.", now=_now(contest, at))
         contest.closed_at = at
         _minute(
             session,
@@ -102,12 +111,15 @@ def extend(database: Database, slug: str, *, until: datetime, who: str, why: str
     """Move the deadline to `until`, later than it was, while the contest is still open."""
     with database.writing() as session:
         contest = alone(session, slug)
-        _require(contest.is_open(at), f"Une prolongation n’est possible que pendant le vote ; {_now(contest, at)}.")
+        _require(
+            contest.is_open(at), "Une prolongation n’est possible que pendant le vote ; {now}.", now=_now(contest, at)
+        )
         if not contest.closes_at < until <= at + LONGEST_EXTENSION:
-            deadline = words.instant(contest.closes_at)
             raise Invalid(
-                f"La nouvelle échéance doit suivre celle d’aujourd’hui ({deadline}), de soixante jours au plus.",
+                "La nouvelle échéance doit suivre celle d’aujourd’hui ({closes_at:instant}), "
+                "de soixante jours au plus.",
                 field="until",
+                closes_at=contest.closes_at,
             )
         before, contest.closes_at = contest.closes_at, until
         _minute(
@@ -132,15 +144,18 @@ def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datet
         sealing.keep_others_out(session, at)
         contest = alone(session, slug)
         _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
-        _require(contest.state(at) is State.CLOSED, f"La proclamation attend la clôture ; {_now(contest, at)}.")
+        _require(contest.state(at) is State.CLOSED, "La proclamation attend la clôture ; {now}.", now=_now(contest, at))
         aside = tally.aside(session, slug)
-        _require(aside == 0, f"La proclamation attend une décision sur {aside} bulletins mis de côté.")
+        _require(aside == 0, "La proclamation attend une décision sur {n:number} bulletins mis de côté.", n=aside)
         sealing.seal_ready(session, sealer, at, everything=True)
         ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
         findings = audit.examine_database(session, contest, sealer.signer.verifier)
         wrong = [finding.sentence for finding in findings if not finding.holds]
-        suspended = "La proclamation est suspendue : des comptes ne concordent pas. Prévenez l’opérateur."
-        _require(not wrong, " ".join((suspended, *wrong)))
+        _require(
+            not wrong,
+            "La proclamation est suspendue : des comptes ne concordent pas. Prévenez l’opérateur. {findings}",
+            findings=" ".join(wrong),
+        )
         balance, votes = tally.balance(session, slug), tally.recount(session, slug)
         contest.published_at = at
         contest.results = {"votes": votes, "signatures": balance.signatures, "ballots": balance.counted}
@@ -156,7 +171,9 @@ def check_reason(why: str) -> str:
     if not reason:
         raise Invalid("Donnez la raison de cet acte : elle est inscrite au procès-verbal.", field="reason")
     if len(reason) > LONGEST_REASON:
-        raise Invalid(f"La raison est trop longue : {LONGEST_REASON} caractères au plus.", field="reason")
+        raise Invalid(
+            "La raison est trop longue : {most:number} caractères au plus.", field="reason", most=LONGEST_REASON
+        )
     return reason
 
 
@@ -181,7 +198,7 @@ def _correct(session: Session, contest: Contest, edition: Edition, text: str, at
         contest.slug,
         Act.EDITION,
         who,
-        "Correction de l’édition.",
+        Sentence("Correction de l’édition."),
         at,
         before={"digest": old.digest},
         after={"digest": edition.digest, "changed": changed},
@@ -213,17 +230,17 @@ def _minute(
     minutes.record(session, slug, act, who=who, why=why, at=at, before=before, after=after)
 
 
-def _require(holds: bool, otherwise: str) -> None:
+def _require(holds: bool, otherwise: str, **values: Any) -> None:
     if not holds:
-        raise Conflict(otherwise)
+        raise Conflict(otherwise, **values)
 
 
-def _now(contest: Contest, at: datetime) -> str:
+def _now(contest: Contest, at: datetime) -> Sentence:
     return {
-        State.BEFORE: f"il ouvre le {words.instant(contest.opens_at)}",
-        State.OPEN: f"il est ouvert jusqu’au {words.last_moment(contest.closes_at)}",
-        State.CLOSED: "il est clos",
-        State.PUBLISHED: "les résultats sont proclamés",
+        State.BEFORE: Sentence("il ouvre le {opens_at:instant}", opens_at=contest.opens_at),
+        State.OPEN: Sentence("il est ouvert jusqu’au {closes_at:last_moment}", closes_at=contest.closes_at),
+        State.CLOSED: Sentence("il est clos"),
+        State.PUBLISHED: Sentence("les résultats sont proclamés"),
     }[contest.state(at)]
 
 

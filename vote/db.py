@@ -19,9 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from vote.errors import Unavailable
+from vote.languages import Sentence
 
 BUSY_SECONDS = 5
-AWAY = "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
+AWAY = Sentence(
+    "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
+)
 
 
 class Instant(TypeDecorator[datetime]):

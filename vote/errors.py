@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from vote.languages import Sentence
+
 
 class Refusal(Exception):
-    """A rule said no. `errors` maps the form's fields concerned to sentences; "" stands for the whole form."""
+    """A rule said no. `errors` maps the form's fields concerned to sentences; "" stands for the whole form.
 
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.errors = {field: sentence}
+    `values` are those of the sentence, which is said to each reader in their own language.
+    """
+
+    def __init__(self, sentence: str, *, field: str = "", **values: Any) -> None:
+        self.sentence = sentence if isinstance(sentence, Sentence) else Sentence(sentence, **values)
+        super().__init__(self.sentence)
+        self.errors = {field: self.sentence}
 
 
 class Invalid(Refusal):
     """What was typed cannot be used; it can be corrected and sent again."""
 
     @classmethod
-    def of(cls, errors: dict[str, str]) -> Invalid:
+    def of(cls, errors: dict[str, Sentence]) -> Invalid:
         """One refusal for several fields."""
-        refusal = cls(" ".join(errors.values()))
+        sentences = {f"s{n}": sentence for n, sentence in enumerate(errors.values())}
+        refusal = cls(" ".join(f"{{{name}}}" for name in sentences), **sentences)
         refusal.errors = dict(errors)
         return refusal
 
@@ -46,8 +54,8 @@ class Expired(Refusal):
 class Unavailable(Refusal):
     """Nothing was done, through no fault of the person; the same request may succeed in `retry_after` seconds."""
 
-    def __init__(self, sentence: str, *, retry_after: int = 10) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, *, retry_after: int = 10, **values: Any) -> None:
+        super().__init__(sentence, **values)
         self.retry_after = retry_after
 
 

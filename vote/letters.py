@@ -14,16 +14,17 @@ from sqlalchemy.orm import Session
 
 from vote import ballot_box, envelope, poll_book, press, tally
 from vote.editions import Edition
+from vote.languages import Sentence, address
 from vote.models import LetterKind, SignIn, Staff, Verification
 from vote.outbox import Posted
 from vote.tokens import Keys
 
 SUBJECTS = {
-    "vote": "Votre code pour confirmer votre vote",
-    "already": "Votre vote est déjà compté",
-    "sign_in": "Votre code pour entrer",
-    "checkpoint": "Empreinte de l’urne, à conserver",
-    "alert": "Des bulletins sont mis de côté",
+    "vote": Sentence("Votre code pour confirmer votre vote"),
+    "already": Sentence("Votre vote est déjà compté"),
+    "sign_in": Sentence("Votre code pour entrer"),
+    "checkpoint": Sentence("Empreinte de l’urne, à conserver"),
+    "alert": Sentence("Des bulletins sont mis de côté"),
 }
 
 
@@ -62,7 +63,7 @@ def _vote(session: Session, head: Letterhead, letter: Posted, at: datetime) -> E
         "vote",
         at,
         code=grouped(head.keys.code("vote", letter.id)),
-        link=f"{head.public_url}/confirmation/{token}",
+        link=head.public_url + address(f"/confirmation/{token}", letter.language),
         minutes=_minutes_left(verification.expires_at, at),
     )
 
@@ -78,7 +79,7 @@ def _sign_in(session: Session, head: Letterhead, letter: Posted, at: datetime) -
         "sign_in",
         at,
         code=grouped(head.keys.code("sign-in", letter.id)),
-        link=f"{head.public_url}/entrer/{head.keys.sign_id('sign-in', letter.id)}",
+        link=head.public_url + address(f"/entrer/{head.keys.sign_id('sign-in', letter.id)}", letter.language),
         minutes=_minutes_left(sign_in.expires_at, at),
         role=member.role,
     )
@@ -101,12 +102,12 @@ def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **contex
     sender = head.edition.mail_sender.in_(letter.language)
     message["From"] = MailAddress(sender, addr_spec=head.mail_from)
     message["To"] = letter.address
-    message["Subject"] = SUBJECTS[name]
+    message["Subject"] = SUBJECTS[name].in_(letter.language)
     message["Date"] = format_datetime(at)
     # The same for every try, so that a mailbox which received a letter twice may show it once.
     message["Message-ID"] = f"<{sha256(letter.id).hexdigest()[:32]}.{name}@{head.mail_from.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    shared = {"edition": head.edition, "site": head.public_url, **context}
+    shared = {"edition": head.edition, "site": head.public_url + address("", letter.language), **context}
     message.set_content(press.print_out(letter.language, f"letters/{name}.txt", **shared))
     message.add_alternative(press.print_out(letter.language, f"letters/{name}.html", **shared), subtype="html")
     message["Content-Language"] = letter.language  # set before, it would go with the first part

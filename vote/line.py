@@ -11,12 +11,15 @@ from typing import Generic, TypeVar
 from anyio import to_thread
 
 from vote.errors import Unavailable
+from vote.languages import Sentence
 
 Entry = TypeVar("Entry")
 Outcome = TypeVar("Outcome")
 
-FULL = "Trop de personnes votent en ce moment même ; rien n’a été enregistré. Réessayez dans quelques secondes."
-CLOSING = "Le bureau de vote redémarre ; rien n’a été enregistré. Réessayez dans quelques secondes."
+FULL = Sentence(
+    "Trop de personnes votent en ce moment même ; rien n’a été enregistré. Réessayez dans quelques secondes."
+)
+CLOSING = Sentence("Le bureau de vote redémarre ; rien n’a été enregistré. Réessayez dans quelques secondes.")
 
 log = logging.getLogger(__name__)
 

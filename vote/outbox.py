@@ -47,7 +47,7 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
     statement = insert(session, OutgoingLetter)
     statement = statement.on_conflict_do_update(
         index_elements=["id"],
-        set_={"address": statement.excluded.address, "due_at": statement.excluded.due_at, "tries": 0},
+        set_={name: statement.excluded[name] for name in ("address", "language", "due_at", "tries")},
     )
     rows = {
         letter.subject: {

@@ -11,7 +11,7 @@ import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from vote import words
+from vote import languages, words
 from vote.editions import Text
 from vote.settings import ROOT
 
@@ -31,7 +31,7 @@ def _press(lang: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(languages.catalogue(lang), newstyle=True)  # type: ignore[attr-defined]
     environment.filters["t"] = lambda text: _in(text, lang)
     environment.filters["qr"] = _qr
     environment.filters["from_iso"] = datetime.fromisoformat
@@ -48,8 +48,9 @@ def _qr(text: str) -> Markup:
     return Markup(picture.svg_inline(omitsize=True, svgclass="qr", lineclass=None, border=2, dark="#000", light="#fff"))  # noqa: S704
 
 
-def _in(text: Text, lang: str) -> str:
-    return text.in_(lang)
+def _in(text: Text | str, lang: str) -> str:
+    """A text of the edition, or one of ours that was kept in French, as in the minutes."""
+    return languages.said(text, lang) if isinstance(text, str) else text.in_(lang)
 
 
 def _in_language(function: Callable[..., str], lang: str) -> Callable[[Any], str]:

@@ -12,11 +12,12 @@ from sqlalchemy import delete, func, select
 from vote import ballot_box, contests, minutes, sealing
 from vote.db import Database
 from vote.errors import Conflict
+from vote.languages import Sentence
 from vote.models import Act, Disowned, OutgoingLetter, Signal, SignIn, StaffSession, State, Verification
 from vote.sealing import Sealer
 
 FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Signal)
-WHY = "Destruction des données qui permettaient encore de savoir qui a voté."
+WHY = Sentence("Destruction des données qui permettaient encore de savoir qui a voté.")
 
 
 def purge(database: Database, sealer: Sealer, *, who: str, at: datetime) -> dict[str, int]:

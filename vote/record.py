@@ -12,22 +12,27 @@ from sqlalchemy.orm import Session
 from vote import ballot_box, contests, results, words
 from vote.editions import Edition
 from vote.errors import Conflict
+from vote.languages import Sentence
 from vote.models import Act, Contest, Minute, SignedCheckpoint
 from vote.results import Results
 
-NOT_YET = "Le procès-verbal paraît avec les résultats ; ils ne sont pas encore proclamés."
+NOT_YET = Sentence("Le procès-verbal paraît avec les résultats ; ils ne sont pas encore proclamés.")
 ACTS = {
-    Act.EDITION: "Édition",
-    Act.STAFF: "Inscription",
-    Act.CONSULTATION: "Consultation du décompte",
-    Act.PROPOSAL: "Proposition",
-    Act.EXTENSION: "Prolongation",
-    Act.CLOSURE: "Clôture",
-    Act.ADMISSION: "Admission de bulletins mis de côté",
-    Act.REJECTION: "Rejet de bulletins mis de côté",
-    Act.PUBLICATION: "Proclamation",
-    Act.PURGE: "Destruction des données",
+    Act.EDITION: Sentence("Édition"),
+    Act.STAFF: Sentence("Inscription"),
+    Act.CONSULTATION: Sentence("Consultation du décompte"),
+    Act.PROPOSAL: Sentence("Proposition"),
+    Act.EXTENSION: Sentence("Prolongation"),
+    Act.CLOSURE: Sentence("Clôture"),
+    Act.ADMISSION: Sentence("Admission de bulletins mis de côté"),
+    Act.REJECTION: Sentence("Rejet de bulletins mis de côté"),
+    Act.PUBLICATION: Sentence("Proclamation"),
+    Act.PURGE: Sentence("Destruction des données"),
 }
+
+
+def act_names(lang: str) -> dict[Act, str]:
+    return {act: name.in_(lang) for act, name in ACTS.items()}
 
 
 @dataclass(frozen=True, slots=True)

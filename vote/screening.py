@@ -16,6 +16,7 @@ from vote import contests, minutes, outbox, signals, tally, words
 from vote.db import Database, insert
 from vote.editions import Screening
 from vote.errors import Conflict, Unknown
+from vote.languages import Sentence
 from vote.marks import Domain
 from vote.models import Act, Contest, Envelope, LetterKind, RejectedBallot, Role, Rule, Staff, State, Suspicion
 from vote.outbox import NewLetter
@@ -25,8 +26,8 @@ NIGHT = range(0, 6)  # hours at Paris
 LATE = 6  # the first step of what was stored up: over five minutes
 ENOUGH = 50  # votes of the contest's day from which its own habits are known
 
-GONE = "Ces bulletins ne sont plus en attente d’une décision."
-OVER = "Les résultats sont proclamés : plus rien ne se décide sur les bulletins."
+GONE = Sentence("Ces bulletins ne sont plus en attente d’une décision.")
+OVER = Sentence("Les résultats sont proclamés : plus rien ne se décide sur les bulletins.")
 
 
 @dataclass(frozen=True, slots=True)

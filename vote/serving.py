@@ -18,11 +18,13 @@ from vote.app import create_app
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.editions import Edition
+from vote.languages import Sentence
 from vote.models import Role
 from vote.settings import Settings
 from vote.tokens import Keys
 from vote.worker import Worker
 
+DEMONSTRATION = Sentence("la démonstration")
 DEMO_CLOCK = "2019-11-18T10:00:00+01:00"
 DEMO_STAFF = (
     (Role.JUROR, "jury@example.org", "Camille, du jury"),
@@ -94,13 +96,13 @@ def demo(folder: Path, port: int) -> None:
     database = Database(chosen.database_url)
     schema.upgrade(database)
     edition = _edition()
-    contests.load(database, edition, clock.now(), "la démonstration")
+    contests.load(database, edition, clock.now(), DEMONSTRATION)
     click.echo(
         f"\n  The site               {chosen.public_url}/\n  The demo mailbox       {chosen.public_url}/demo/courrier"
     )
     for role, address, name in DEMO_STAFF:
         parsed = addresses.parse(address)
-        staff.add(database, edition.contest, parsed, name, role, clock.now(), "la démonstration")
+        staff.add(database, edition.contest, parsed, name, role, clock.now(), DEMONSTRATION)
         token = staff.invite(database, Keys(chosen.secrets), parsed, clock.now())
         click.echo(f"  Sign in as {role:<11} {chosen.public_url}/entrer/{token}   (once)")
     click.echo("\n  Ctrl-C stops; the data stays in " + str(folder) + ".\n")

@@ -14,6 +14,7 @@ from vote import contests, minutes, outbox
 from vote.addresses import Address
 from vote.db import Database
 from vote.errors import Expired, Invalid, Misuse
+from vote.languages import Sentence
 from vote.models import TRIES, Act, LetterKind, Role, SignIn, Staff, StaffSession
 from vote.outbox import NewLetter
 from vote.tokens import Keys
@@ -22,8 +23,8 @@ PURPOSE = "sign-in"
 SIGN_IN_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
 
-WRONG = "Ce code n’est pas le bon : relisez la dernière lettre reçue."
-LATE = "Ce code ou ce lien n’est plus valable : demandez-en un nouveau."
+WRONG = Sentence("Ce code n’est pas le bon : relisez la dernière lettre reçue.")
+LATE = Sentence("Ce code ou ce lien n’est plus valable : demandez-en un nouveau.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,19 @@ def add(database: Database, contest: str, address: Address, name: str, role: Rol
             return
         session.merge(Staff(address=address.canonical, name=name, role=role))
         _revoke_all(session, address.canonical, at)
-        minutes.record(session, contest, Act.STAFF, who=who, why="Inscription.", at=at, before=before, after=after)
+        minutes.record(
+            session, contest, Act.STAFF, who=who, why=Sentence("Inscription."), at=at, before=before, after=after
+        )
 
 
-def ask(database: Database, address: Address, at: datetime) -> bytes:
+def ask(database: Database, address: Address, at: datetime, language: str) -> bytes:
     """Post a letter to this address if it is a member's. Answers an id that says nothing about which it was."""
     identifier = secrets.token_bytes(16)
     with database.writing() as session:
         if session.get(Staff, address.canonical) is not None:
             session.add(SignIn(id=identifier, staff=address.canonical, expires_at=at + SIGN_IN_LASTS, attempts=0))
             session.flush()
-            outbox.post(session, [NewLetter(identifier, LetterKind.SIGN_IN, address.typed, "fr")], at)
+            outbox.post(session, [NewLetter(identifier, LetterKind.SIGN_IN, address.typed, language)], at)
     return identifier
 
 

@@ -14,6 +14,7 @@ from vote import ballot_box, minutes, poll_book
 from vote.db import Database, insert
 from vote.editions import Edition, Laureate
 from vote.envelope import receipt_code
+from vote.languages import Sentence
 from vote.models import Act, Envelope, Minute, RejectedBallot, RunningCount, SealedBallot, Turnout
 
 
@@ -90,7 +91,9 @@ class Count:
 def consult(database: Database, contest: str, edition: Edition, *, who: str, at: datetime) -> Count:
     """The running count for a juror who opens the page, which is a minute first."""
     with database.writing() as session:
-        minutes.record(session, contest, Act.CONSULTATION, who=who, why="Ouverture de la page du décompte.", at=at)
+        minutes.record(
+            session, contest, Act.CONSULTATION, who=who, why=Sentence("Ouverture de la page du décompte."), at=at
+        )
     with database.reading() as session:
         return count(session, contest, edition, at)
 
@@ -102,7 +105,9 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
             Minute.contest == contest, Minute.act == Act.CONSULTATION, Minute.who == who, Minute.at >= since
         )
         if session.scalar(opened.limit(1)) is None:
-            minutes.record(session, contest, Act.CONSULTATION, who=who, why="Ouverture du décompte en direct.", at=at)
+            minutes.record(
+                session, contest, Act.CONSULTATION, who=who, why=Sentence("Ouverture du décompte en direct."), at=at
+            )
 
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:

@@ -12,19 +12,20 @@ from sqlalchemy.orm import Session
 from vote import signals
 from vote.editions import Screening
 from vote.errors import TooMany
+from vote.languages import Sentence
 from vote.proofs import Toll
 from vote.signals import BURST, SUSTAINED, Seen
 
 WIDER = 8  # the larger of two networks may ask for so many times more
 
-LETTERS = (
+LETTERS = Sentence(
     "Plusieurs lettres sont déjà parties pour cette adresse : cherchez la dernière, aussi parmi les indésirables, "
     "ou réessayez plus tard."
 )
-NETWORK = (
+NETWORK = Sentence(
     "Trop de demandes viennent de votre réseau en ce moment : réessayez dans quelques minutes, votre saisie est gardée."
 )
-ALL = "Trop de demandes arrivent en ce moment : réessayez dans quelques minutes, votre saisie est gardée."
+ALL = Sentence("Trop de demandes arrivent en ce moment : réessayez dans quelques minutes, votre saisie est gardée.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 from people import House
 
 from vote.errors import Misuse
+from vote.languages import LANGUAGES
 from vote.models import Role
 from vote.web import doors
 from vote.web.routes import TABLE, routes
@@ -17,7 +18,7 @@ IN_ROOMS = [(path, show, act) for path, show, act, _ in TABLE if doors.keeper(pa
 def test_every_address_of_the_site_has_one_rule() -> None:
     doors.check(ADDRESSES)
     assert {path for path in ADDRESSES if doors.keeper(path) is None} | {"/static/{name}"} == doors.PUBLIC
-    assert len(routes()) == len(set(ADDRESSES)) + 1
+    assert len(routes()) == len(LANGUAGES) * len(set(ADDRESSES)) + 1
 
 
 def test_an_address_without_a_rule_stops_the_application_at_start() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from vote import addresses, casting, envelope, poll_book, proofs
 from vote.addresses import Address
@@ -10,17 +10,20 @@ from vote.casting import Confirmation, Receipt, Request
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
+from vote.languages import Sentence
 from vote.models import Delivery, Rule
 from vote.proofs import Toll
 from vote.web.pages import Visit, gather
 
-STRANGE = "Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page."
-NO_BALLOT = (
+STRANGE = Sentence("Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page.")
+NO_BALLOT = Sentence(
     "Ce navigateur ne tient aucun bulletin en attente : ouvrez le lien de la lettre, ou recommencez depuis l’accueil."
 )
-TWICE = "Ce bouton a été pressé très vite, comme par une machine. Si c’est bien vous, pressez-le encore une fois."
+TWICE = Sentence(
+    "Ce bouton a été pressé très vite, comme par une machine. Si c’est bien vous, pressez-le encore une fois."
+)
 SHOWN, READING_SECONDS = "shown", 3
-NO_RECEIPT = (
+NO_RECEIPT = Sentence(
     "Ce navigateur ne garde aucun vote compté. Le code de suivi noté lors du vote se vérifie à la page Vérifier."
 )
 
@@ -38,7 +41,7 @@ def laureate(visit: Visit) -> Response:
 
 def go_home(visit: Visit) -> Response:
     """Somebody came back to the address of a form."""
-    return RedirectResponse("/", 303)
+    return visit.lead_to("/")
 
 
 async def fill(visit: Visit) -> Response:
@@ -56,7 +59,7 @@ async def fill(visit: Visit) -> Response:
     # A new code each time: with the old one, this page would tell whether that address has voted from this browser.
     before = visit.ballot.cast_before if visit.ballot else 0
     ballot = FilledBallot(answer, envelope.new_ballot_code(), chosen.slug, address.typed, before)
-    return visit.give(RedirectResponse("/confirmation", 303), ballot)
+    return visit.give(visit.lead_to("/confirmation"), ballot)
 
 
 def waiting(visit: Visit) -> Response:
@@ -66,7 +69,7 @@ def waiting(visit: Visit) -> Response:
     if ballot is not None:
         with visit.station.database.reading() as session:
             if casting.find_receipt(session, ballot.ballot_code) is not None:
-                return RedirectResponse("/recu", 303)
+                return visit.lead_to("/recu")
             verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
@@ -88,7 +91,7 @@ def link(visit: Visit) -> Response:
     ballot = _own_ballot(visit, verification_id)
     with visit.station.database.reading() as session:
         if ballot is not None and casting.find_receipt(session, ballot.ballot_code) is not None:
-            return RedirectResponse("/recu", 303)
+            return visit.lead_to("/recu")
         verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
     if verification is None:
         if ballot is None or not visit.form.errors:
@@ -166,7 +169,7 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
 
 def _receipt(visit: Visit, found: Receipt) -> Response:
     code = envelope.receipt_code(found.ballot_code)
-    check = f"{visit.station.settings.public_url}/urne?code={code}"
+    check = visit.station.settings.public_url + visit.url(f"/urne?code={code}")
     return visit.page("booth/receipt.html", code=code, repeated=found.repeated, aside=found.aside, check=check)
 
 
@@ -178,6 +181,7 @@ def _request(visit: Visit, address: Address) -> Request:
         address=address.typed,
         voter_key=_voter_key(visit, address),
         earlier=visit.ballot.verification_id if visit.ballot else None,
+        language=visit.lang,
         domain=address.domain,
         networks=visit.networks,
         proof=proofs.solved(visit.station.keys, form["proof"], visit.at) if form["proof"] else None,

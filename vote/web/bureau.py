@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from vote import approvals, audit, bundle, contests, minutes, outbox, screening, tally, words
 from vote.approvals import Officer
 from vote.errors import Invalid
+from vote.languages import Sentence
 from vote.models import Act
-from vote.record import ACTS
+from vote.record import act_names
 from vote.web.pages import Visit, gather
 
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
+
+CLOSE, EXTEND, PUBLISH = Sentence("CLORE"), Sentence("PROLONGER"), Sentence("PROCLAMER")
+WHICH = Sentence("Donnez la date et l’heure, à Paris.")
+VERDICT = Sentence("Dites si ces bulletins sont admis ou rejetés.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +46,26 @@ def desk(visit: Visit) -> Response:
         groups=groups,
         proposals=proposals,
         minutes=lines,
-        act_names=ACTS,
+        act_names=act_names(visit.lang),
         letters=letters,
-        form_name=FORMS.get(visit.request.url.path, ""),
+        form_name=FORMS.get(visit.plain_path, ""),
     )
 
 
 def close(visit: Visit) -> Response:
-    _check(visit, "CLORE")
+    _check(visit, CLOSE)
     return _act(visit, Act.CLOSURE, {})
 
 
 def extend(visit: Visit) -> Response:
     until = words.read_local_input(visit.form["until"])
-    _check(visit, "PROLONGER", lambda: _require(until is not None, "until", "Donnez la date et l’heure, à Paris."))
+    _check(visit, EXTEND, lambda: _ask(until is not None, "until", WHICH))
     assert until is not None  # noqa: S101
     return _act(visit, Act.EXTENSION, {"until": until.isoformat()})
 
 
 def publish(visit: Visit) -> Response:
-    _check(visit, "PROCLAMER")
+    _check(visit, PUBLISH)
     return _act(visit, Act.PUBLICATION, {})
 
 
@@ -68,7 +73,7 @@ def inspect(visit: Visit) -> Response:
     """Audit the database now, rather than within the hour; the tile of the page tells what was found."""
     station = visit.station
     audit.inspect(station.database, station.contest, station.sealer.signer.verifier, visit.at)
-    return RedirectResponse("/bureau", 303)
+    return visit.lead_to("/bureau")
 
 
 def decide(visit: Visit) -> Response:
@@ -76,7 +81,7 @@ def decide(visit: Visit) -> Response:
     kind = {"admit": Act.ADMISSION, "reject": Act.REJECTION}.get(visit.form["verdict"])
     gather(
         lambda: contests.check_reason(visit.form["reason"]),
-        lambda: _require(kind is not None, "verdict", "Dites si ces bulletins sont admis ou rejetés."),
+        lambda: _ask(kind is not None, "verdict", VERDICT),
     )
     assert kind is not None  # noqa: S101
     return _act(visit, kind, {"suspicion": _identifier(visit, "suspicion").hex()})
@@ -94,14 +99,14 @@ def scrutiny(visit: Visit) -> Response:
 def approve(visit: Visit) -> Response:
     station = visit.station
     approvals.approve(station.database, station.sealer, _identifier(visit, "proposal"), by=_officer(visit), at=visit.at)
-    return RedirectResponse("/bureau", 303)
+    return visit.lead_to("/bureau")
 
 
 def withdraw(visit: Visit) -> Response:
     why = visit.form["reason"]
     station, proposal = visit.station, _identifier(visit, "proposal")
     approvals.withdraw(station.database, station.contest, proposal, by=_officer(visit), why=why, at=visit.at)
-    return RedirectResponse("/bureau", 303)
+    return visit.lead_to("/bureau")
 
 
 def _act(visit: Visit, kind: Act, terms: dict[str, str]) -> Response:
@@ -115,19 +120,24 @@ def _act(visit: Visit, kind: Act, terms: dict[str, str]) -> Response:
         why=visit.form["reason"],
         at=visit.at,
     )
-    return RedirectResponse("/resultats" if done and kind is Act.PUBLICATION else "/bureau", 303)
+    return visit.lead_to("/resultats" if done and kind is Act.PUBLICATION else "/bureau")
 
 
-def _check(visit: Visit, word: str, *more: Callable[[], None]) -> None:
+def _check(visit: Visit, word: Sentence, *more: Callable[[], None]) -> None:
     """What every act asks for, all of it told at once. Raises Invalid."""
+    asked = word.in_(visit.lang)
     gather(
         *more,
         lambda: contests.check_reason(visit.form["reason"]),
-        lambda: _require(visit.form["word"].strip() == word, "word", f"Tapez {word}, en capitales, pour confirmer."),
+        lambda: _ask(
+            visit.form["word"].strip() == asked,
+            "word",
+            Sentence("Tapez {word}, en capitales, pour confirmer.", word=word),
+        ),
     )
 
 
-def _require(holds: bool, name: str, sentence: str) -> None:
+def _ask(holds: bool, name: str, sentence: Sentence) -> None:
     if not holds:
         raise Invalid(sentence, field=name)
 

@@ -18,6 +18,7 @@ from vote.web.pages import Visit
 class Opened:
     to: str
     subject: str
+    language: str
     at: datetime
     text: str
     links: list[str]
@@ -39,6 +40,7 @@ def _open(message: EmailMessage) -> Opened:
     return Opened(
         to=str(message["To"]),
         subject=str(message["Subject"]),
+        language=str(message["Content-Language"]),
         at=parsedate_to_datetime(str(message["Date"])),
         text=text,
         links=re.findall(r"https?://\S+/(?:confirmation|entrer)/\S+", text),

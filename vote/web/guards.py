@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vote.errors import Forbidden
+from vote.languages import Sentence
 
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 40
 LONGEST_FIELD = 16 * 1024
 
-ELSEWHERE = "Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez."
+ELSEWHERE = Sentence("Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez.")
 
 POLICY = "; ".join(
     (

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from vote import audit, ballot_box, contests, press, tally, witnesses
 from vote.errors import Unavailable
+from vote.languages import LANGUAGES
 from vote.station import Station
 from vote.tally import Count
 from vote.web.pages import STAFF_COOKIE, Visit, who
@@ -37,15 +38,13 @@ def witness(visit: Visit) -> Response:
     """Ask for the checkpoints by mail, or for no more of them."""
     assert visit.member is not None  # noqa: S101
     witnesses.ask(visit.station.database, visit.member.address, visit.form["wanted"] == "oui")
-    return RedirectResponse("/jury", 303)
+    return visit.lead_to("/jury")
 
 
 async def stream(visit: Visit) -> Response:
     await run_in_threadpool(_watch, visit)
     cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
-    return EventSourceResponse(
-        _events(visit.station, visit.request.app.state.gallery, cookie), headers={"Cache-Control": "no-store"}
-    )
+    return EventSourceResponse(_events(visit, cookie), headers={"Cache-Control": "no-store"})
 
 
 def _watch(visit: Visit) -> None:
@@ -54,11 +53,13 @@ def _watch(visit: Visit) -> None:
     tally.watch(station.database, station.contest, who=member.name, since=member.opened_at, at=visit.at)
 
 
-async def _events(station: Station, gallery: Gallery, cookie: str | None) -> AsyncIterator[ServerSentEvent]:
+async def _events(visit: Visit, cookie: str | None) -> AsyncIterator[ServerSentEvent]:
     """The figures as they change, until the session ends; told to stop, a browser does not come back."""
+    station: Station = visit.station
+    gallery: Gallery = visit.request.app.state.gallery
     loop = asyncio.get_running_loop()
     checked = loop.time()
-    async for figures in gallery.watch():
+    async for figures in gallery.watch(visit.lang):
         if loop.time() - checked > MEMBERSHIP_SECONDS:
             checked = loop.time()
             if await run_in_threadpool(who, station, cookie, station.clock.now()) is None:
@@ -74,12 +75,12 @@ class Gallery:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._news = asyncio.Condition()
-        self._figures = ""
+        self._figures: dict[str, str] = {}
         self._version = 0
         self._watchers = 0
         self._reader: asyncio.Task[None] | None = None
 
-    async def watch(self) -> AsyncIterator[str | None]:
+    async def watch(self, lang: str) -> AsyncIterator[str | None]:
         """The figures now, then at each change; None now and then when nothing changes."""
         self._watchers += 1
         seen = 0
@@ -94,7 +95,7 @@ class Gallery:
                         while self._version == seen:
                             await self._news.wait()
                 changed, seen = self._version != seen, self._version
-                yield self._figures if changed else None
+                yield self._figures[lang] if changed else None
         finally:
             self._watchers -= 1
 
@@ -106,7 +107,9 @@ class Gallery:
                 if latest is None or not count.says_the_same(latest):
                     latest = count
                     async with self._news:
-                        self._figures = press.print_out("fr", "jury/figures.html", count=count)
+                        self._figures = {
+                            lang: press.print_out(lang, "jury/figures.html", count=count) for lang in LANGUAGES
+                        }
                         self._version += 1
                         self._news.notify_all()
             except Unavailable:

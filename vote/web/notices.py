@@ -9,15 +9,22 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
+from vote.languages import Sentence
 from vote.web.pages import Visit
 
-NOT_YET = "Les résultats ne sont pas encore proclamés."
+NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
 
 
 def show_results(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         published, turnout, lines = results.read(session, visit.contest)
-    return visit.page("results/results.html", results=published, turnout=turnout, minutes=lines, act_names=record.ACTS)
+    return visit.page(
+        "results/results.html",
+        results=published,
+        turnout=turnout,
+        minutes=lines,
+        act_names=record.act_names(visit.lang),
+    )
 
 
 def results_json(visit: Visit) -> Response:
@@ -45,7 +52,7 @@ def results_csv(visit: Visit) -> Response:
 def show_record(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         found = record.read(session, visit.contest)
-    return visit.page("results/record.html", record=found, act_names=record.ACTS)
+    return visit.page("results/record.html", record=found, act_names=record.act_names(visit.lang))
 
 
 def record_pdf(visit: Visit) -> Response:

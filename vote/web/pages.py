@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from vote import contests, envelope, marks, press, staff
+from vote import contests, envelope, languages, marks, press, staff
 from vote.editions import Edition
 from vote.envelope import FilledBallot
 from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, TooMany, Unavailable, Unknown
+from vote.languages import LANGUAGES, Sentence
 from vote.models import Contest
 from vote.staff import Member
 from vote.station import Station
@@ -36,13 +38,15 @@ STATUS: Mapping[type[Refusal], int] = {
 }
 
 HTTP_SENTENCES = {
-    400: "Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau.",
-    404: "Cette page n’existe pas, ou n’existe plus.",
-    405: "Cette adresse ne répond pas à cette demande : partez de la page d’accueil.",
-    413: "Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau.",
-    415: "Cet envoi n’est pas un formulaire : utilisez celui de la page.",
-    500: "Une erreur s’est produite de notre côté. Si vous veniez de confirmer, recommencez : "
-    "un vote n’est jamais compté deux fois.",
+    400: Sentence("Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau."),
+    404: Sentence("Cette page n’existe pas, ou n’existe plus."),
+    405: Sentence("Cette adresse ne répond pas à cette demande : partez de la page d’accueil."),
+    413: Sentence("Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau."),
+    415: Sentence("Cet envoi n’est pas un formulaire : utilisez celui de la page."),
+    500: Sentence(
+        "Une erreur s’est produite de notre côté. Si vous veniez de confirmer, recommencez : "
+        "un vote n’est jamais compté deux fois."
+    ),
 }
 
 # NUL, which a database refuses to hold, and half a surrogate pair, which no page can show.
@@ -103,6 +107,32 @@ class Visit:
         client = self.request.client
         return marks.networks(self.station.keys, client.host if client else None, self.at)
 
+    @cached_property
+    def lang(self) -> str:
+        """The language of the page asked for, and of everything that comes of it."""
+        return languages.language_of(self.request.scope["path"])
+
+    @property
+    def plain_path(self) -> str:
+        """The path without its language."""
+        return languages.plain(self.request.scope["path"])
+
+    def url(self, path: str) -> str:
+        """A page's address in this visit's language."""
+        return languages.address(path, self.lang)
+
+    def lead_to(self, path: str) -> RedirectResponse:
+        return RedirectResponse(self.url(path), 303)
+
+    def translations(self) -> dict[str, str]:
+        """The address of this same page in each language; where it answers forms alone, of the page it belongs to."""
+        route, path, query = self.request.scope.get("route"), self.plain_path, self.request.url.query
+        if route is not None and "GET" not in (route.methods or ()):
+            path, query = path.rpartition("/")[0] or "/", ""
+        # Nobody's path may turn into the address of another house ("//example.org").
+        here = quote("/" + path.lstrip("/")) + (f"?{query}" if query else "")
+        return {lang: languages.address(here, lang) for lang in LANGUAGES}
+
     def cookie_name(self, name: str) -> str:
         return f"__Host-{name}" if self.station.settings.secure else name
 
@@ -113,7 +143,7 @@ class Visit:
     def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
         contest = contest or self.contest
         return press.print_out(
-            "fr",
+            self.lang,
             template,
             edition=contests.edition_of(contest.edition),
             contest=contest,
@@ -122,7 +152,10 @@ class Visit:
             demo=self.station.settings.demo,
             static=shelf.address,
             path=self.request.url.path,
-            url=lambda path: path,
+            url=self.url,
+            site=self.station.settings.public_url,
+            translations=self.translations(),
+            language_names=LANGUAGES,
             staff=self.member,
             **{"form": self.form, **context},
         )
@@ -175,7 +208,7 @@ async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) ->
     """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
     visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
     if form is not None and isinstance(refusal, Invalid | Expired | TooMany):
-        visit.form.errors = dict(refusal.errors)
+        visit.form.errors = {name: sentence.in_(visit.lang) for name, sentence in refusal.errors.items()}
         try:
             response = await _call(form, visit)
         except Refusal as second:
@@ -199,15 +232,17 @@ async def refuse_http(request: Request, problem: Exception) -> Response:
     return response
 
 
-def refusal_page(visit: Visit, sentence: str) -> Response:
+def refusal_page(visit: Visit, sentence: Sentence) -> Response:
     # The board as last read: the database may be the very thing that is away.
     contest = visit.station.noticeboard.latest()
-    return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence, advice="")
+    return visit.page(
+        "refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang), advice=""
+    )
 
 
 def gather(*checks: Callable[[], object]) -> None:
     """Run every check, then refuse once with all that was wrong. Raises Invalid."""
-    errors: dict[str, str] = {}
+    errors: dict[str, Sentence] = {}
     for check in checks:
         try:
             check()
@@ -228,7 +263,7 @@ async def _call(handler: Handler, visit: Visit) -> Response:
 
 async def _enter(visit: Visit) -> Response | None:
     """Let a visitor of a room in, or answer instead. Raises Forbidden."""
-    role = doors.keeper(visit.request.scope["route"].path)
+    role = doors.keeper(languages.plain(visit.request.scope["route"].path))
     if role is None:
         return None
     cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
@@ -236,7 +271,7 @@ async def _enter(visit: Visit) -> Response | None:
     if visit.member is None:
         if visit.request.method == "POST":
             raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")
-        return RedirectResponse("/entrer", 303)
+        return visit.lead_to("/entrer")
     if visit.member.role is not role:
         raise Forbidden("Cette salle n’est pas la vôtre.")
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from vote import languages
+from vote.languages import LANGUAGES
 from vote.web import booth, bureau, demo, doors, jury, notices, shelf, sign_in, urn
 from vote.web.pages import page
 
@@ -54,13 +56,20 @@ TABLE = (
 )
 # fmt: on
 
+SHELF = "/static/{name}"
+
 
 def routes() -> list[BaseRoute]:
-    """The routes of the site. Raises Misuse where one of them has no access rule."""
+    """The routes of the site, in each language. Raises Misuse where one of them has no access rule."""
+    doors.check([*(path for path, *_ in TABLE), SHELF])
     found: list[BaseRoute] = [
-        Route(path, page(show, act, form), methods=[m for m, h in (("GET", show), ("POST", act)) if h is not None])
+        Route(
+            languages.address(path, lang),
+            page(show, act, form),
+            methods=[method for method, handler in (("GET", show), ("POST", act)) if handler is not None],
+        )
+        for lang in LANGUAGES
         for path, show, act, form in TABLE
     ]
-    found.append(Route("/static/{name}", shelf.fetch))
-    doors.check(route.path for route in found if isinstance(route, Route))
+    found.append(Route(SHELF, shelf.fetch))
     return found

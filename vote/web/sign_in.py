@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from vote import addresses, staff
 from vote.errors import Expired
@@ -20,9 +20,9 @@ def ask(visit: Visit) -> Response:
 def send(visit: Visit) -> Response:
     """The same answer whether or not the address is a member's."""
     address = addresses.parse(visit.form["email"])
-    identifier = staff.ask(visit.station.database, address, visit.at)
+    identifier = staff.ask(visit.station.database, address, visit.at, visit.lang)
     visit.station.letter_posted()
-    response = RedirectResponse("/entrer/code", 303)
+    response = visit.lead_to("/entrer/code")
     seconds = int(staff.SIGN_IN_LASTS.total_seconds())
     visit.set_cookie(response, ENTRANCE_COOKIE, encode(identifier).decode(), seconds)
     return response
@@ -54,7 +54,7 @@ def enter_by_link(visit: Visit) -> Response:
 
 def leave(visit: Visit) -> Response:
     staff.leave(visit.station.database, visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE)), visit.at)
-    response = RedirectResponse("/", 303)
+    response = visit.lead_to("/")
     visit.set_cookie(response, STAFF_COOKIE, "", 0)
     return response
 
@@ -62,7 +62,7 @@ def leave(visit: Visit) -> Response:
 def _enter(visit: Visit, cookie: str) -> Response:
     member = who(visit.station, cookie, visit.at)
     room = next((room for room, role in doors.ROOMS.items() if member and member.role is role), "/")
-    response = RedirectResponse(room, 303)
+    response = visit.lead_to(room)
     visit.set_cookie(response, STAFF_COOKIE, cookie, int(staff.SESSION_LASTS.total_seconds()))
     visit.set_cookie(response, ENTRANCE_COOKIE, "", 0)
     return response

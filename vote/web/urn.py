@@ -8,13 +8,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from vote import ballot_box, envelope, receipts
 from vote.errors import Invalid, Unknown
+from vote.languages import Sentence
 from vote.notes import encode_proof
 from vote.receipts import Answer, Whereabouts
 from vote.web.pages import Visit
 
-UNREADABLE = "Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre."
-NOT_SEALED = "Aucun bulletin scellé ne porte ce code."
-NO_SUCH_BOX = "Donnez deux tailles de l’urne, de=N puis a=M, la première la plus petite, la seconde déjà atteinte."
+UNREADABLE = Sentence("Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre.")
+NOT_SEALED = Sentence("Aucun bulletin scellé ne porte ce code.")
+NO_SUCH_BOX = Sentence(
+    "Donnez deux tailles de l’urne, de=N puis a=M, la première la plus petite, la seconde déjà atteinte."
+)
 
 
 def check(visit: Visit) -> Response:
@@ -24,7 +27,7 @@ def check(visit: Visit) -> Response:
     ballot_code = envelope.read_receipt_code(typed)
     if ballot_code is None and typed.strip():
         visit.status = 422
-        visit.form.errors["code"] = UNREADABLE
+        visit.form.errors["code"] = UNREADABLE.in_(visit.lang)
     station = visit.station
     with station.database.reading() as session:
         signed = ballot_box.last_checkpoint(session, station.contest)
