@@ -202,3 +202,24 @@ def test_the_operator_proposes_too_and_an_officer_approves(settings: Settings, t
             assert approve(alix, proposal.id.hex()).status_code == 200
     assert {line.who for line in lines(database, Act.CLOSURE, Act.EXTENSION)} == {"l’opérateur, avec l’accord de Alix"}
     database.close()
+
+
+@pytest.mark.parametrize(("verdict", "counted"), [("admit", {"ilot-femmes": 1}), ("reject", {})])
+def test_a_decision_on_ballots_set_aside_takes_two_people_too(
+    house: House, verdict: str, counted: dict[str, int]
+) -> None:
+    alix, camille = officer(house, "Alix"), officer(house, "Camille")
+    voter = house.voter("somebody@yopmail.com")
+    voter.choose()
+    voter.type_code()
+    page = alix.client.get("/bureau").text
+    found = re.search(r'name="suspicion" value="(\w+)"', page)
+    assert found
+    form = {"suspicion": found.group(1), "verdict": verdict, "reason": "Adresse jetable"}
+    assert "Adresses jetables" in alix.client.post("/bureau/bulletins", data=form).text
+    assert house.ballots() == {}
+    assert approve(alix, proposal_of(house)).status_code == 403
+    assert approve(camille, proposal_of(house)).status_code == 200
+    assert house.ballots() == counted
+    (decided,) = lines(house.database, Act.ADMISSION, Act.REJECTION)
+    assert (decided.who, decided.why) == ("Alix, avec l’accord de Camille", "Adresse jetable")
