@@ -33,8 +33,8 @@ ATTACKS = {
     "(SELECT suspicion FROM rejected_ballots LIMIT 1) FROM ballot_box LIMIT 1",
     "drop the minute of a rejection": f"DELETE FROM minutes WHERE {REJECTION}",
     "make of a rejection an admission": f"UPDATE minutes SET act = 'admission' WHERE {REJECTION}",
-    "change how many were rejected": f"UPDATE minutes SET after = json_set(after, '$.count', 3) WHERE {REJECTION}",
-    "change which were rejected": f"UPDATE minutes SET after = json_set(after, '$.codes', 'x') WHERE {REJECTION}",
+    "change how many were rejected": f"""UPDATE minutes SET "after" = json_set("after", '$.count', 3) WHERE {REJECTION}""",
+    "change which were rejected": f"""UPDATE minutes SET "after" = json_set("after", '$.codes', 'x') WHERE {REJECTION}""",
     "change why they were rejected": f"UPDATE minutes SET why = 'Rien' WHERE {REJECTION}",
     "sign for fewer": "DELETE FROM poll_book WHERE voter_key = (SELECT min(voter_key) FROM poll_book)",
 }
@@ -63,7 +63,7 @@ def complaints(file: Path, attack: str = "") -> list[str]:
             for kind in ("update", "delete"):
                 session.execute(text(f"DROP TRIGGER {table}_no_{kind}"))
         if attack:
-            session.execute(text(attack.replace("SET after =", 'SET "after" =').replace("json_set(after", 'json_set("after"')))
+            session.execute(text(attack))
     with database.reading() as session:
         findings = audit.examine_database(session, contests.read(session, CONTEST), SEALER.signer.verifier)
     database.close()
