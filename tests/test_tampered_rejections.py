@@ -20,6 +20,11 @@ from vote.models import Act
 SEALER = station.sealer_for(SITE, b"k" * 32, CONTEST)
 REJECTION = "act = 'rejection'"
 
+
+def edit_minute(change: str) -> str:
+    return f"""UPDATE minutes SET "after" = json_set("after", {change}) WHERE {REJECTION}"""
+
+
 ATTACKS = {
     "drop a rejected ballot": "DELETE FROM rejected_ballots WHERE ballot_code = "
     "(SELECT min(ballot_code) FROM rejected_ballots)",
@@ -33,8 +38,8 @@ ATTACKS = {
     "(SELECT suspicion FROM rejected_ballots LIMIT 1) FROM ballot_box LIMIT 1",
     "drop the minute of a rejection": f"DELETE FROM minutes WHERE {REJECTION}",
     "make of a rejection an admission": f"UPDATE minutes SET act = 'admission' WHERE {REJECTION}",
-    "change how many were rejected": f"""UPDATE minutes SET "after" = json_set("after", '$.count', 3) WHERE {REJECTION}""",
-    "change which were rejected": f"""UPDATE minutes SET "after" = json_set("after", '$.codes', 'x') WHERE {REJECTION}""",
+    "change how many were rejected": edit_minute("'$.count', 3"),
+    "change which were rejected": edit_minute("'$.codes', 'x'"),
     "change why they were rejected": f"UPDATE minutes SET why = 'Rien' WHERE {REJECTION}",
     "sign for fewer": "DELETE FROM poll_book WHERE voter_key = (SELECT min(voter_key) FROM poll_book)",
 }
