@@ -39,13 +39,22 @@ def of_database(session: Session, contest: Contest, verifier: Verifier) -> Evide
 
 def examine_database(session: Session, contest: Contest, verifier: Verifier, kept: Sequence[str] = ()) -> list[Finding]:
     """Every check: that tables agree with each other and with the evidence, the evidence, the checkpoints kept."""
+    own, others = examine_apart(session, contest, verifier, kept)
+    return own + others
+
+
+def examine_apart(
+    session: Session, contest: Contest, verifier: Verifier, kept: Sequence[str]
+) -> tuple[list[Finding], list[Finding]]:
+    """The same checks: what the database says of itself, and what the checkpoints kept say of it."""
     try:
         evidence = of_database(session, contest, verifier)
         box = rebuild(evidence)
-        findings = _tables(session, contest, evidence, box)
-        return findings + examine(evidence, box) + witnessed(evidence, box, kept)
+        own = _tables(session, contest, evidence, box) + examine(evidence, box)
+        return own, witnessed(evidence, box, kept)
     except UNREADABLE as problem:
-        return [Finding(False, f"Something in the database cannot be read as what it should be: {problem!r}.")]
+        sentence = f"Something in the database cannot be read as what it should be: {problem!r}."
+        return [Finding(False, sentence)], []
 
 
 def inspect(database: Database, contest: str, verifier: Verifier, at: datetime) -> list[str]:

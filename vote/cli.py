@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from vote import (
     addresses,
     approvals,
     audit,
+    backup,
     bundle,
     contests,
     editions,
@@ -31,6 +32,7 @@ from vote.approvals import Officer
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Refusal, Unavailable
+from vote.evidence import Finding
 from vote.languages import Sentence
 from vote.models import Act, Role
 from vote.sealing import Sealer
@@ -201,17 +203,52 @@ def write_bundle(file: Path, scrutineers: bool) -> None:
 @click.option("--witness", "kept", multiple=True, type=EXISTING, help="A checkpoint that somebody kept.")
 def run_audit(file: Path | None, kept: tuple[Path, ...]) -> None:
     """Recount and verify the database, or the bundle FILE without any database; exit 1 if anything disagrees."""
-    notes = [path.read_text(encoding="utf-8", errors="replace") for path in kept]
+    notes = _notes(kept)
     if file is not None:
         findings = bundle.read(file.read_bytes(), notes)
     else:
         verifier = _sealer().signer.verifier
         with _database() as database, database.reading() as session:
             findings = audit.examine_database(session, contests.read(session, _slug()), verifier, notes)
-    for finding in findings:
-        click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.sentence}")
+    _tell(findings)
     if not all(finding.holds for finding in findings):
         sys.exit(1)
+
+
+@main.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def write_backup(file: Path) -> None:
+    """Copy the database to the new FILE while votes are cast. Keep it apart from the pepper."""
+    click.echo(f"{file}: {backup.write(settings.database_url(), file)} bytes, as the database was at the start.")
+
+
+@main.command("restore")
+@click.argument("file", type=EXISTING, required=False)
+@click.option("--witness", "kept", multiple=True, type=EXISTING, help="A checkpoint that a juror kept.")
+@click.option("--incomplete", is_flag=True, help="Go on although kept checkpoints know of more than there is.")
+def restore(file: Path | None, kept: tuple[Path, ...], incomplete: bool) -> None:
+    """Audit the backup FILE and make it the database, which must not exist yet; say what is missing from it.
+
+    Without FILE: do so with the database as it is, which deploy/postgresql/restore has just loaded.
+    """
+    url = settings.database_url()
+    with (
+        nullcontext(url) if file is None else backup.unpacked(url, file) as place,
+        closing(Database(place)) as database,
+    ):
+        schema.require_current(database)
+        found = backup.examine(database, _slug(), _sealer().signer.verifier, _notes(kept))
+        _tell(found.audit)
+        _tell(found.kept)
+        click.echo(f"There are {found.holds} Votes after the backup are not in it: who cast them may vote again.")
+        if not kept:
+            click.echo("No kept checkpoint was given: whether sealed ballots are missing is unknown. Ask each juror.")
+        if not found.sound:
+            raise Misuse("Not restored: the backup disagrees with itself. Do not serve it.")
+        if not found.complete and not incomplete:
+            raise Misuse("Not restored: jurors hold more than it. Take a later one, or --incomplete if there is none.")
+        backup.record(database, _slug(), OPERATOR, _clock().now())
+    click.echo("Restored. The minutes say so; jurors and officers sign in again.")
 
 
 @main.command("purge")
@@ -235,6 +272,15 @@ def _database() -> Iterator[Database]:
     with closing(Database(settings.database_url())) as database:
         schema.require_current(database)
         yield database
+
+
+def _notes(kept: tuple[Path, ...]) -> list[str]:
+    return [path.read_text(encoding="utf-8", errors="replace") for path in kept]
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.sentence}")
 
 
 def _slug() -> str:

@@ -99,7 +99,8 @@ def witness(box: Box, verifier: Verifier, kept: str) -> Finding:
     if checkpoint is None:
         return Finding(False, f"A kept checkpoint is not signed by {verifier.name}.")
     if checkpoint.size > box.size:
-        return Finding(False, f"A kept checkpoint has {checkpoint.size} ballots; the box has {box.size} only.")
+        lost = f"{checkpoint.size - box.size} sealed ballots are missing"
+        return Finding(False, f"A kept checkpoint has {checkpoint.size} ballots; the box has {box.size} only: {lost}.")
     same = box.root(checkpoint.size) == checkpoint.root
     verdict = "are still as they were" if same else "were changed since"
     return Finding(same, f"The {checkpoint.size} ballots of a kept checkpoint {verdict}.")
@@ -114,6 +115,8 @@ def witness_minutes(lines: Sequence[Mapping[str, Any]], verifier: Verifier, kept
     number, digest = bound
     same = number <= len(lines) and lines[number - 1]["hash"] == digest
     verdict = "is still as it was" if same else "was changed or dropped"
+    if number > len(lines):
+        verdict = f"is missing: the record ends with minute {len(lines)}"
     return Finding(same, f"Minute {number}, to which a kept checkpoint is bound, {verdict}.")
 
 

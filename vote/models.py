@@ -115,6 +115,7 @@ class Act(StrEnum):
     ADMISSION = "admission"
     REJECTION = "rejection"
     PURGE = "purge"
+    RESTORATION = "restoration"
 
 
 class Rule(StrEnum):

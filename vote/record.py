@@ -28,6 +28,7 @@ ACTS = {
     Act.REJECTION: Sentence("Rejet de bulletins mis de côté"),
     Act.PUBLICATION: Sentence("Proclamation"),
     Act.PURGE: Sentence("Destruction des données"),
+    Act.RESTORATION: Sentence("Restauration d’une sauvegarde"),
 }
 
 

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from vote.db import Database
 from vote.errors import Misuse
@@ -13,11 +14,14 @@ from vote.settings import ROOT
 
 
 def upgrade(database: Database) -> None:
-    """Run what is missing, in one transaction; nodes that upgrade at once take turns."""
+    """Run what is missing, in one transaction; nodes that upgrade at once take turns. Raises Misuse."""
     with database.migrating() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as problem:
+            raise Misuse("The database was made by a later version: start that one.") from problem
 
 
 def require_current(database: Database) -> None:

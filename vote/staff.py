@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, true, update
 from sqlalchemy.orm import Session
 
 from vote import contests, minutes, outbox
@@ -54,7 +54,7 @@ def add(database: Database, contest: str, address: Address, name: str, role: Rol
         if before == after:
             return
         session.merge(Staff(address=address.canonical, name=name, role=role))
-        _revoke_all(session, address.canonical, at)
+        revoke_all(session, at, address.canonical)
         minutes.record(
             session, contest, Act.STAFF, who=who, why=Sentence("Inscription."), at=at, before=before, after=after
         )
@@ -123,6 +123,13 @@ def leave(database: Database, cookie: str | None, at: datetime) -> None:
         session.execute(update(StaffSession).where(StaffSession.id == _session_id(cookie or "")).values(revoked_at=at))
 
 
+def revoke_all(session: Session, at: datetime, address: str | None = None) -> int:
+    """End every session of this canonical address, or of everybody. Answers how many were open."""
+    ours = StaffSession.staff == address if address is not None else true()
+    rows = update(StaffSession).where(ours, StaffSession.revoked_at.is_(None))
+    return len(session.execute(rows.values(revoked_at=at).returning(StaffSession.id)).all())
+
+
 def tidy(session: Session, at: datetime) -> None:
     """Forget sign-ins and sessions that have been over for a day."""
     session.execute(delete(SignIn).where(SignIn.expires_at < at - timedelta(days=1)))
@@ -141,14 +148,6 @@ def _open(session: Session, sign_in: SignIn, at: datetime) -> str:
     cookie = secrets.token_urlsafe(32)
     session.add(StaffSession(id=_session_id(cookie), staff=sign_in.staff, opened_at=at, expires_at=at + SESSION_LASTS))
     return cookie
-
-
-def _revoke_all(session: Session, address: str, at: datetime) -> None:
-    session.execute(
-        update(StaffSession)
-        .where(StaffSession.staff == address, StaffSession.revoked_at.is_(None))
-        .values(revoked_at=at)
-    )
 
 
 def _session_id(cookie: str) -> bytes:
