@@ -96,6 +96,11 @@ class Page(HTMLParser):
         """The first field of a form under this name."""
         return next(found for found in self.all("input") if found.attributes.get("name") == name)
 
+    def hidden(self) -> dict[str, str]:
+        """What a page's hidden fields would send."""
+        hidden = (field.attributes for field in self.all("input") if field.attributes.get("type") == "hidden")
+        return {field["name"]: field["value"] for field in hidden}
+
     def wrong_fields(self) -> list[str]:
         """Names of the fields marked as wrong, after what explains them."""
         marked = (found.attributes for found in self.elements if found.attributes.get("aria-invalid") == "true")

@@ -10,13 +10,15 @@ import click
 import pytest
 from click.testing import CliRunner
 from operators import Operator, edition_of_today
-from people import CONTEST, EDITION
+from people import CONTEST, EDITION, SITE, StoppedClock, open_house
 from sqlalchemy import insert
 
 from vote.cli import main
 from vote.clock import RunningClock
 from vote.db import Database
+from vote.editions import SHIPPED
 from vote.models import Envelope
+from vote.settings import Settings
 
 LAUREATE = EDITION.laureates[0].slug
 
@@ -92,3 +94,18 @@ def test_an_audit_that_finds_a_gap_says_so_and_fails(operator: Operator) -> None
     operator.says("contest", "close", "--reason", "x", "--yes")
     assert "NOT BALANCED" in operator.says("contest", "show")
     assert "La proclamation est suspendue" in operator.is_told("contest", "publish", "--reason", "x", "--yes")
+
+
+def test_a_member_whose_letters_do_not_arrive_enters_by_the_operators_link_and_can_be_sent_out(
+    database_url: str, tmp_path: Path, settings: Settings
+) -> None:
+    operator = Operator(database_url, SHIPPED)
+    operator.says("staff", "add", "camille@example.org", "--role", "juror", "--name", "Camille")
+    link = operator.says("staff", "invite", "Camille@example.org").strip()
+    assert "run `vote staff add` first" in operator.is_told("staff", "invite", "nobody@example.org")
+    with open_house(settings, StoppedClock(RunningClock().now())) as house:
+        browser = house.client()
+        assert browser.post(link.removeprefix(SITE)).url.path == "/jury"
+        assert operator.says("staff", "sign-out", "camille@example.org") == "1 sessions ended.\n"
+        assert browser.get("/jury").url.path == "/entrer"
+    assert operator.says("staff", "sign-out", "camille@example.org") == "0 sessions ended.\n"

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from vote import station
+from vote import logbook, station
 from vote.clock import Clock
 from vote.settings import Settings
 from vote.web import guards, pages
@@ -41,7 +41,11 @@ def create_app(settings: Settings, clock: Clock, *, contest: str, work_here: boo
     app = Starlette(
         routes=routes(),
         lifespan=open_doors,
-        middleware=[Middleware(guards.HouseHeaders, secure=settings.secure), Middleware(guards.BodyLimit)],
+        middleware=[
+            Middleware(logbook.Numbered),
+            Middleware(guards.HouseHeaders, secure=settings.secure),
+            Middleware(guards.BodyLimit),
+        ],
         exception_handlers={HTTPException: pages.refuse_http},
     )
     app.state.station = furnished

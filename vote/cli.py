@@ -36,6 +36,7 @@ from vote.evidence import Finding
 from vote.languages import Sentence
 from vote.models import Act, Role
 from vote.sealing import Sealer
+from vote.tokens import Keys
 
 OPERATOR = Sentence("l’opérateur")
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -127,6 +128,25 @@ def add_staff(address: str, role: str, name: str) -> None:
         parsed = addresses.parse(address)
         staff.add(database, _slug(), parsed, name, Role(role), _clock().now(), OPERATOR)
     click.echo(f"{name} is entered as {role}.")
+
+
+@staff_group.command("invite")
+@click.argument("address")
+def invite_staff(address: str) -> None:
+    """Print a link that signs a member in once within twelve hours: for when letters do not arrive."""
+    keys = Keys(settings.from_environ().secrets)
+    with _database() as database:
+        token = staff.invite(database, keys, addresses.parse(address), _clock().now())
+    click.echo(f"{settings.public_url()}/entrer/{token}")
+
+
+@staff_group.command("sign-out")
+@click.argument("address")
+def sign_out(address: str) -> None:
+    """End every session of a member at once: a lost telephone, a doubt."""
+    with _database() as database, database.writing() as session:
+        ended = staff.revoke_all(session, _clock().now(), addresses.parse(address).canonical)
+    click.echo(f"{ended} sessions ended.")
 
 
 @main.group()

@@ -50,7 +50,9 @@ class Database:
     """Transactions on one database: returning commits, raising rolls back, and a database away is Unavailable."""
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, pool_size=10, max_overflow=40, pool_timeout=BUSY_SECONDS, **_options(url))
+        # What people typed stays out of the words of a fault.
+        limits = {"pool_size": 10, "max_overflow": 40, "pool_timeout": BUSY_SECONDS, "hide_parameters": True}
+        self.engine = create_engine(url, **limits, **_options(url))
         self.embedded = self.engine.dialect.name == "sqlite"
         if self.embedded:
             event.listen(self.engine, "connect", _prepare_sqlite)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import signal
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 import click
 import uvicorn
 
-from vote import addresses, contests, editions, schema, settings, staff, station
+from vote import addresses, contests, editions, logbook, schema, settings, staff, station
 from vote.app import create_app
 from vote.clock import Clock, RunningClock
 from vote.db import Database
@@ -34,7 +33,7 @@ DEMO_STAFF = (
 
 def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None = None) -> None:
     """Serve until SIGTERM; then finish what waits, and return."""
-    _keep_log()
+    logbook.keep(chosen.log_level)
     contest = _loaded(chosen).contest
     app = create_app(chosen, clock or _clock(chosen), contest=contest, work_here=work_here)
     # Once uvicorn has drained, it raises the signal again, which would end the process short of returning.
@@ -45,6 +44,7 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
         port=chosen.port,
         # An access log would hold the tokens of confirmation links.
         access_log=False,
+        log_config=None,
         log_level="warning",
         proxy_headers=bool(chosen.trusted_proxies),
         forwarded_allow_ips=list(chosen.trusted_proxies),
@@ -55,7 +55,7 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
 
 def work(chosen: Settings) -> None:
     """Carry letters and keep house until SIGTERM or Ctrl-C."""
-    _keep_log()
+    logbook.keep(chosen.log_level)
     edition = _loaded(chosen)
     database, keys = Database(chosen.database_url), Keys(chosen.secrets)
     worker = Worker(
@@ -109,11 +109,6 @@ def demo(folder: Path, port: int) -> None:
     database.close()
     with _clock_kept(folder / "clock", clock):
         serve(chosen, host="127.0.0.1", work_here=True, clock=clock)
-
-
-def _keep_log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     mixing_minutes: int = 60
     crowd: int = 10
+    log_level: str = "info"
     demo: bool = False
     screening: bool = True
     clock_from: datetime | None = None
@@ -78,6 +79,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: 
         trusted_proxies=_proxies(environ),
         mixing_minutes=_number(environ, "VOTE_MIXING_MINUTES", 60, 1, 1440),
         crowd=_number(environ, "VOTE_CROWD", 10, 1, 1000),
+        log_level=_log_level(environ),
         demo=demo,
         screening=_screening(environ, demo),
         clock_from=_clock_from(environ, demo),
@@ -226,6 +228,13 @@ def _screening(environ: Mapping[str, str], demo: bool) -> bool:
     if value == "off" and not demo:
         raise Misuse("VOTE_SCREENING=off is refused: only a demonstration (VOTE_DEMO=1) may vote without screening.")
     return value == "on"
+
+
+def _log_level(environ: Mapping[str, str]) -> str:
+    level = environ.get("VOTE_LOG_LEVEL") or "info"
+    if level not in {"debug", "info", "warning"}:
+        raise Misuse("VOTE_LOG_LEVEL is not usable: give debug, info or warning.")
+    return level
 
 
 def _clock_from(environ: Mapping[str, str], demo: bool) -> datetime | None:

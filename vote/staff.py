@@ -6,8 +6,9 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import delete, select, true, update
+from sqlalchemy import delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from vote import contests, minutes, outbox
@@ -22,8 +23,14 @@ from vote.tokens import Keys
 PURPOSE = "sign-in"
 SIGN_IN_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
+FRESH_FOR = timedelta(minutes=15)  # for so long after a proof of the mailbox an officer acts without another one
+DAY = timedelta(days=1)
 
-WRONG = Sentence("Ce code n’est pas le bon : relisez la dernière lettre reçue.")
+# Who tries codes without end has found none with these: 20 of a million in a day. Links in letters go on working.
+LETTERS_EACH, LETTERS_IN_ALL = 5, 100  # while a sign-in lasts
+TRIES_EACH, TRIES_IN_ALL = 20, 100  # in a day
+
+WRONG = Sentence("Ce code n’est pas le bon : relisez la dernière lettre reçue, ou ouvrez son lien.")
 LATE = Sentence("Ce code ou ce lien n’est plus valable : demandez-en un nouveau.")
 
 
@@ -61,10 +68,13 @@ def add(database: Database, contest: str, address: Address, name: str, role: Rol
 
 
 def ask(database: Database, address: Address, at: datetime, language: str) -> bytes:
-    """Post a letter to this address if it is a member's. Answers an id that says nothing about which it was."""
+    """Post a letter to this address if it is a member's, who had not too many of them lately.
+
+    Answers an id that says nothing about which it was.
+    """
     identifier = secrets.token_bytes(16)
     with database.writing() as session:
-        if session.get(Staff, address.canonical) is not None:
+        if session.get(Staff, address.canonical) is not None and _may_be_written_to(session, address.canonical, at):
             session.add(SignIn(id=identifier, staff=address.canonical, expires_at=at + SIGN_IN_LASTS, attempts=0))
             session.flush()
             outbox.post(session, [NewLetter(identifier, LetterKind.SIGN_IN, address.typed, language)], at)
@@ -72,9 +82,11 @@ def ask(database: Database, address: Address, at: datetime, language: str) -> by
 
 
 def invite(database: Database, keys: Keys, address: Address, at: datetime) -> str:
-    """A one-time token for a member, to be handed over by the operator instead of a letter."""
+    """A one-time token for a member, to be handed over by the operator instead of a letter. Raises Misuse."""
     identifier = secrets.token_bytes(16)
     with database.writing() as session:
+        if session.get(Staff, address.canonical) is None:
+            raise Misuse("Nobody is entered under this address: run `vote staff add` first.")
         session.add(SignIn(id=identifier, staff=address.canonical, expires_at=at + SESSION_LASTS, attempts=0))
     return keys.sign_id(PURPOSE, identifier)
 
@@ -90,14 +102,23 @@ def enter_by_link(database: Database, keys: Keys, token: str, at: datetime) -> s
 
 
 def enter_by_code(database: Database, keys: Keys, identifier: bytes, code: str, at: datetime) -> str:
-    """Open a session and answer the value of its cookie. Five tries. Raises Invalid."""
+    """Open a session and answer the value of its cookie. Five tries for a code, few in a day. Raises Invalid."""
     with database.writing() as session:
-        sign_in = _usable(session, identifier, at)
-        if sign_in is not None and sign_in.attempts < TRIES:
-            if keys.proves(PURPOSE, identifier, code):
-                return _open(session, sign_in, at)
-            sign_in.attempts += 1
+        sign_in = _proved(session, keys, identifier, code, at)
+        if sign_in is not None:
+            return _open(session, sign_in, at)
     # One answer for a wrong code and for an address that is nobody's, and the try above is committed.
+    raise Invalid(WRONG, field="code")
+
+
+def prove_again(database: Database, keys: Keys, who: Member, identifier: bytes, code: str, at: datetime) -> None:
+    """Make an open session fresh by a code that was just mailed to its member. Raises Invalid."""
+    with database.writing() as session:
+        sign_in = _proved(session, keys, identifier, code, at)
+        if sign_in is not None and sign_in.staff == who.address:
+            sign_in.used_at = at
+            session.execute(update(StaffSession).where(StaffSession.id == who.session).values(opened_at=at))
+            return
     raise Invalid(WRONG, field="code")
 
 
@@ -132,8 +153,8 @@ def revoke_all(session: Session, at: datetime, address: str | None = None) -> in
 
 def tidy(session: Session, at: datetime) -> None:
     """Forget sign-ins and sessions that have been over for a day."""
-    session.execute(delete(SignIn).where(SignIn.expires_at < at - timedelta(days=1)))
-    session.execute(delete(StaffSession).where(StaffSession.expires_at < at - timedelta(days=1)))
+    session.execute(delete(SignIn).where(SignIn.expires_at < at - DAY))
+    session.execute(delete(StaffSession).where(StaffSession.expires_at < at - DAY))
 
 
 def _usable(session: Session, identifier: bytes | None, at: datetime, *, lock: bool = True) -> SignIn | None:
@@ -141,6 +162,32 @@ def _usable(session: Session, identifier: bytes | None, at: datetime, *, lock: b
     if sign_in is None or sign_in.used_at is not None or sign_in.expires_at <= at:
         return None
     return sign_in
+
+
+def _proved(session: Session, keys: Keys, identifier: bytes, code: str, at: datetime) -> SignIn | None:
+    """The sign-in of this id if `code` is its own; else None, and the try is counted."""
+    sign_in = _usable(session, identifier, at)
+    if sign_in is None or sign_in.attempts >= TRIES:
+        return None
+    rows = select(_where_staff(func.sum(SignIn.attempts), sign_in.staff), func.sum(SignIn.attempts))
+    own, in_all = session.execute(rows.where(SignIn.expires_at > at - DAY)).one()
+    if (own or 0) >= TRIES_EACH or (in_all or 0) >= TRIES_IN_ALL:
+        return None
+    if keys.proves(PURPOSE, identifier, code):
+        return sign_in
+    sign_in.attempts += 1
+    return None
+
+
+def _may_be_written_to(session: Session, address: str, at: datetime) -> bool:
+    # A link of the operator's lasts longer than a letter's, and counts for none.
+    asked = (SignIn.expires_at > at) & (SignIn.expires_at <= at + SIGN_IN_LASTS)
+    own, in_all = session.execute(select(_where_staff(func.count(), address), func.count()).where(asked)).one()
+    return bool(own < LETTERS_EACH and in_all < LETTERS_IN_ALL)
+
+
+def _where_staff(figure: Any, address: str) -> Any:
+    return figure.filter(SignIn.staff == address)
 
 
 def _open(session: Session, sign_in: SignIn, at: datetime) -> str:

@@ -1,13 +1,15 @@
 """No other site sends a form in a visitor's name, and every answer carries the headers of the house."""
 
+from pathlib import Path
+
 from pages_inspector import Page
-from people import CONTEST, House
+from people import CONTEST, House, StoppedClock, open_house, settings_for
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from vote.models import Contest
 from vote.web import shelf
-from vote.web.guards import HEADERS, LARGEST_BODY
+from vote.web.guards import FRAMABLE, HEADERS, LARGEST_BODY
 from vote.web.routes import TABLE
 
 FORM = {"laureate": "ilot-femmes", "email": "marie@example.org"}
@@ -102,3 +104,22 @@ def test_the_headers_let_no_inline_code_and_nothing_from_elsewhere_in() -> None:
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert {value for name, value in policy.items() if name.endswith("-src")} == {"'none'", "'self'"}
     assert policy["form-action"] == "'self'"
+
+
+def test_one_page_alone_may_be_shown_in_a_frame() -> None:
+    assert not {name for name, value in HEADERS.items() if "*" in value}
+    assert {path.removeprefix("/en") for path in FRAMABLE} == {"/resultats/carte"}
+
+
+def test_over_https_browsers_are_told_to_keep_to_it_and_answers_to_stay_on_this_site(
+    database_url: str, tmp_path: Path, clock: StoppedClock
+) -> None:
+    settings = settings_for(database_url, tmp_path, public_url="https://vote.example.org")
+    with open_house(settings, clock) as house:
+        framed, home = house.client().get("/resultats/carte").headers, house.client().get("/").headers
+    assert home["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+    assert home["cross-origin-embedder-policy"] == "require-corp"
+    assert home["x-frame-options"] == "DENY"
+    assert "frame-ancestors *" in framed["content-security-policy"]
+    assert framed["cross-origin-resource-policy"] == "cross-origin"
+    assert "x-frame-options" not in framed

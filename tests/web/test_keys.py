@@ -58,6 +58,15 @@ def test_votes_under_way_survive_a_new_secret(street: Street) -> None:
         assert by_code.browser.get("/recu").status_code == 200
 
 
+def test_jurors_and_officers_stay_where_they_are_when_the_secret_changes(street: Street) -> None:
+    with street.house(OLD) as house:
+        cookie = house.juror().client.cookies["salle"]
+    with street.house(NEW) as house:
+        browser = house.client()
+        browser.cookies.set("salle", cookie)
+        assert browser.get("/jury").status_code == 200
+
+
 def test_what_a_dropped_secret_signed_is_as_if_it_were_not_there(street: Street) -> None:
     with street.house(OLD) as house:
         voter = house.voter("marie@example.org")

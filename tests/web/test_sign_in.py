@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from httpx2 import Response
@@ -10,6 +11,7 @@ from people import House, StoppedClock, text_of
 from starlette.testclient import TestClient
 
 from vote.models import Role
+from vote.web.sign_in import ANSWER_SECONDS
 
 JUROR = "juror@example.org"
 WRONG = "Ce code n’est pas le bon"
@@ -145,3 +147,77 @@ def test_an_altered_link_and_a_voters_link_open_no_room(house: House) -> None:
     for token in ("x", "x.y", "AAAAAAAAAAAAAAAAAAAAAA.AAAA", "é", voter.link().removeprefix("/confirmation/")):
         client = house.client()
         assert client.get(f"/entrer/{token}").status_code == client.post(f"/entrer/{token}").status_code == 410
+
+
+def test_a_member_gets_five_letters_in_a_quarter_of_an_hour_and_the_page_says_the_same(
+    house: House, clock: StoppedClock
+) -> None:
+    pages = {ask(house.client()).text for _ in range(7)}
+    assert len(pages) == 1
+    assert len(house.letters(JUROR)) == 5
+    ask(house.client(), "officer@example.org")
+    assert len(house.letters("officer@example.org")) == 1
+    clock.forward(minutes=15)
+    ask(house.client())
+    assert len(house.letters(JUROR)) == 6
+
+
+def test_who_guesses_codes_all_day_is_refused_the_right_one_too_but_not_the_link(
+    house: House, clock: StoppedClock
+) -> None:
+    for _ in range(4):
+        client = house.client()
+        ask(client)
+        code, link = mailed(house)
+        for _ in range(5):
+            enter_by_code(client, other_than(code))
+        clock.forward(minutes=16)
+    client = house.client()
+    ask(client)
+    code, link = mailed(house)
+    page = enter_by_code(client, code)
+    assert page.status_code == 422
+    assert "ou ouvrez son lien" in page.text
+    assert client.post(link).url.path == "/jury"
+    clock.forward(days=1)
+    client = house.client()
+    ask(client)
+    assert enter_by_code(client, mailed(house)[0]).url.path == "/jury"
+
+
+def test_many_guesses_at_several_members_stop_the_codes_of_all(house: House) -> None:
+    names = [f"juror{number}@example.org" for number in range(5)]
+    for name in names:
+        house.enter(Role.JUROR, name)
+        for _ in range(4):
+            client = house.client()
+            ask(client, name)
+            wrong = other_than(mailed(house, name)[0])
+            for _ in range(5):
+                enter_by_code(client, wrong)
+    client = house.client()
+    ask(client)
+    code, link = mailed(house)
+    assert enter_by_code(client, code).status_code == 422
+    assert client.post(link).url.path == "/jury"
+
+
+def test_the_answer_takes_its_time_whoever_asks(house: House) -> None:
+    for address in (JUROR, "marie@example.org"):
+        started = time.monotonic()
+        ask(house.client(), address)
+        assert time.monotonic() - started >= ANSWER_SECONDS
+
+
+def test_a_new_sign_in_ends_the_session_this_browser_had(house: House) -> None:
+    client = house.client()
+    ask(client)
+    enter_by_code(client, mailed(house)[0])
+    first = client.cookies[ROOM_COOKIE]
+    ask(client)
+    enter_by_code(client, mailed(house)[0])
+    assert client.cookies[ROOM_COOKIE] != first
+    other = house.client()
+    other.cookies.set(ROOM_COOKIE, first)
+    assert other.get("/jury").url.path == "/entrer"
+    assert client.get("/jury").status_code == 200

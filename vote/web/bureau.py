@@ -14,6 +14,7 @@ from vote.languages import Sentence
 from vote.models import Act
 from vote.record import act_names
 from vote.web.pages import Visit, gather
+from vote.web.sign_in import again, freshly
 
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
 
@@ -30,6 +31,8 @@ class LetterCount:
 
 
 def desk(visit: Visit) -> Response:
+    if "code" in visit.form.errors:
+        return again(visit)
     slug = visit.station.contest
     with visit.station.database.reading() as session:
         balance = tally.balance(session, slug)
@@ -52,11 +55,13 @@ def desk(visit: Visit) -> Response:
     )
 
 
+@freshly
 def close(visit: Visit) -> Response:
     _check(visit, CLOSE)
     return _act(visit, Act.CLOSURE, {})
 
 
+@freshly
 def extend(visit: Visit) -> Response:
     until = words.read_local_input(visit.form["until"])
     _check(visit, EXTEND, lambda: _ask(until is not None, "until", WHICH))
@@ -64,6 +69,7 @@ def extend(visit: Visit) -> Response:
     return _act(visit, Act.EXTENSION, {"until": until.isoformat()})
 
 
+@freshly
 def publish(visit: Visit) -> Response:
     _check(visit, PUBLISH)
     return _act(visit, Act.PUBLICATION, {})
@@ -76,6 +82,7 @@ def inspect(visit: Visit) -> Response:
     return visit.lead_to("/bureau")
 
 
+@freshly
 def decide(visit: Visit) -> Response:
     """Admit or reject the ballots of one suspicion, all of them, unseen."""
     kind = {"admit": Act.ADMISSION, "reject": Act.REJECTION}.get(visit.form["verdict"])
@@ -96,12 +103,14 @@ def scrutiny(visit: Visit) -> Response:
     return Response(content, media_type="application/zip", headers={"Content-Disposition": name})
 
 
+@freshly
 def approve(visit: Visit) -> Response:
     station = visit.station
     approvals.approve(station.database, station.sealer, _identifier(visit, "proposal"), by=_officer(visit), at=visit.at)
     return visit.lead_to("/bureau")
 
 
+@freshly
 def withdraw(visit: Visit) -> Response:
     why = visit.form["reason"]
     station, proposal = visit.station, _identifier(visit, "proposal")

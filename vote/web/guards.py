@@ -31,15 +31,34 @@ POLICY = "; ".join(
     )
 )
 
+# What the pages use of a browser beyond pages: nothing.
+POWERS = (
+    "accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read", "display-capture", "encrypted-media",
+    "fullscreen", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer",
+    "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
+    "xr-spatial-tracking",
+)  # fmt: skip
+
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     # The site's name at most, never a path: links in letters hold tokens. Stricter, and browsers would also hide the
     # origin of our own forms, which `require_same_site` needs from those that send no Sec-Fetch-Site.
     "Referrer-Policy": "strict-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Permissions-Policy": ", ".join(f"{power}=()" for power in POWERS),
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # For browsers that know no frame-ancestors; those that do pass it over.
+    "X-Frame-Options": "DENY",
+    "X-Permitted-Cross-Domain-Policies": "none",
+}
+
+# The one page that other sites may show in a frame: published figures, and nothing to press.
+FRAMABLE = frozenset({"/resultats/carte", "/en/resultats/carte"})
+IN_A_FRAME = {
+    "Content-Security-Policy": POLICY.replace("frame-ancestors 'none'", "frame-ancestors *"),
+    "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
 
@@ -50,13 +69,16 @@ class HouseHeaders:
         self._app = app
         self._headers = dict(HEADERS)
         if secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+            self._headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        self._framable = self._headers | IN_A_FRAME
+        del self._framable["X-Frame-Options"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                framable = scope["path"] in FRAMABLE
+                for name, value in (self._framable if framable else self._headers).items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

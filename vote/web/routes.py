@@ -44,7 +44,7 @@ TABLE = (
     ("/bureau/controle",       None,                    bureau.inspect,           None),
     ("/bureau/bulletins",      None,                    bureau.decide,            bureau.desk),
     ("/bureau/depouillement.zip", bureau.scrutiny,      None,                     None),
-    ("/bureau/approbation",    None,                    bureau.approve,           None),
+    ("/bureau/approbation",    None,                    bureau.approve,           bureau.desk),
     ("/bureau/retrait",        None,                    bureau.withdraw,          bureau.desk),
     ("/entrer",                sign_in.ask,             sign_in.send,             sign_in.ask),
     ("/entrer/code",           sign_in.code,            sign_in.enter_by_code,    sign_in.code),

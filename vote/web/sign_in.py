@@ -1,6 +1,10 @@
-"""The staff entrance: a mailed code or link, and a session that can be revoked."""
+"""The staff entrance: a mailed code or link, a session that can be revoked, and a fresh code for an act."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
 
 from starlette.responses import Response
 
@@ -11,14 +15,22 @@ from vote.web import doors
 from vote.web.pages import STAFF_COOKIE, Visit, who
 
 ENTRANCE_COOKIE = "entree"
+ANSWER_SECONDS = 0.1  # longer than it takes to post a letter
 
 
 def ask(visit: Visit) -> Response:
     return visit.page("sign_in/ask.html")
 
 
-def send(visit: Visit) -> Response:
-    """The same answer whether or not the address is a member's."""
+async def send(visit: Visit) -> Response:
+    """The same answer, after the same time, whether or not the address is a member's."""
+    answered = asyncio.get_running_loop().time() + ANSWER_SECONDS
+    response = await visit.in_thread(_send)
+    await asyncio.sleep(answered - asyncio.get_running_loop().time())
+    return response
+
+
+def _send(visit: Visit) -> Response:
     address = addresses.parse(visit.form["email"])
     identifier = staff.ask(visit.station.database, address, visit.at, visit.lang)
     visit.station.letter_posted()
@@ -59,7 +71,38 @@ def leave(visit: Visit) -> Response:
     return response
 
 
+def freshly(act: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
+    """An officer's act, done if they proved their mailbox a moment ago; else a code is mailed and asked for first.
+
+    The page that asks keeps what was typed and posts to the same address. Raises Invalid on its `code`, for `again`.
+    """
+
+    @wraps(act)
+    def asked_first(visit: Visit) -> Response:
+        assert visit.member is not None  # noqa: S101
+        station, member = visit.station, visit.member
+        if visit.at - member.opened_at > staff.FRESH_FOR:
+            if not visit.form["letter"]:
+                identifier = staff.ask(station.database, addresses.parse(member.address), visit.at, visit.lang)
+                station.letter_posted()
+                visit.form.values["letter"] = encode(identifier).decode()
+                visit.status = 403
+                return again(visit)
+            letter = _identifier(visit.form["letter"])
+            staff.prove_again(station.database, station.keys, member, letter, visit.form["code"], visit.at)
+        return act(visit)
+
+    return asked_first
+
+
+def again(visit: Visit) -> Response:
+    kept = {name: value for name, value in visit.form.values.items() if name != "code"}
+    return visit.page("sign_in/again.html", action=visit.request.url.path, kept=kept)
+
+
 def _enter(visit: Visit, cookie: str) -> Response:
+    if (old := visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))) is not None:
+        staff.leave(visit.station.database, old, visit.at)
     member = who(visit.station, cookie, visit.at)
     room = next((room for room, role in doors.ROOMS.items() if member and member.role is role), "/")
     response = visit.lead_to(room)
