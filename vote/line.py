@@ -42,6 +42,11 @@ class Line(Generic[Entry, Outcome]):
         self._table: asyncio.Task[None] | None = None
         self._closing = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next transaction."""
+        return len(self._waiting)
+
     async def wait(self, entry: Entry) -> Outcome:
         """The outcome of this entry, once durable. Raises Unavailable at once when the line is full or closing."""
         if self._closing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -28,8 +30,13 @@ def require_current(database: Database) -> None:
     """Raise Misuse unless the schema is the one of this code."""
     with database.reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_heads()
-    if set(found) != set(ScriptDirectory.from_config(_config()).get_heads()):
+    if set(found) != _heads():
         raise Misuse("The database does not have the schema of this version: run `vote db upgrade` first.")
+
+
+@cache
+def _heads() -> set[str]:
+    return set(ScriptDirectory.from_config(_config()).get_heads())
 
 
 def _config() -> Config:

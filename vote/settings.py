@@ -50,6 +50,7 @@ class Settings:
     mixing_minutes: int = 60
     crowd: int = 10
     log_level: str = "info"
+    metrics_token: str | None = field(default=None, repr=False)
     demo: bool = False
     screening: bool = True
     clock_from: datetime | None = None
@@ -80,6 +81,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: 
         mixing_minutes=_number(environ, "VOTE_MIXING_MINUTES", 60, 1, 1440),
         crowd=_number(environ, "VOTE_CROWD", 10, 1, 1000),
         log_level=_log_level(environ),
+        metrics_token=_metrics_token(environ),
         demo=demo,
         screening=_screening(environ, demo),
         clock_from=_clock_from(environ, demo),
@@ -228,6 +230,13 @@ def _screening(environ: Mapping[str, str], demo: bool) -> bool:
     if value == "off" and not demo:
         raise Misuse("VOTE_SCREENING=off is refused: only a demonstration (VOTE_DEMO=1) may vote without screening.")
     return value == "on"
+
+
+def _metrics_token(environ: Mapping[str, str]) -> str | None:
+    token = environ.get("VOTE_METRICS_TOKEN") or None
+    if token is not None and len(token) < SHORTEST_SECRET:
+        raise Misuse(f"VOTE_METRICS_TOKEN is too short: it needs at least {SHORTEST_SECRET} characters.")
+    return token
 
 
 def _log_level(environ: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ from vote.proofs import Toll
 from vote.sealing import Sealer
 from vote.settings import Settings
 from vote.tokens import Keys
+from vote.watch import Meters
 from vote.worker import Worker
 
 SLOTS = 16
@@ -40,6 +41,7 @@ class Station:
     noticeboard: Noticeboard
     requests: Line[Request, bytes | Refusal | Toll]
     confirmations: Line[Confirmation, Receipt | Refusal]
+    meters: Meters
     worker: Worker | None
     pigeonhole: Pigeonhole | None
 
@@ -100,6 +102,7 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
     worker = (
         Worker(database, clock, letterhead(settings, keys, edition), carriers(settings), sealer) if work_here else None
     )
+    meters = Meters(database, slug, clock)
     return Station(
         settings=settings,
         clock=clock,
@@ -109,8 +112,9 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
         sealer=sealer,
         noticeboard=noticeboard,
         # The moment is read when the transaction is about to begin, not when the voter joined the line.
-        requests=Line(lambda entries: casting.request(booth, entries, clock.now())),
-        confirmations=Line(lambda entries: casting.confirm(booth, entries, clock.now())),
+        requests=meters.line("requests", lambda entries: casting.request(booth, entries, clock.now())),
+        confirmations=meters.line("confirmations", lambda entries: casting.confirm(booth, entries, clock.now())),
+        meters=meters,
         worker=worker,
         pigeonhole=pigeonhole,
     )

@@ -107,7 +107,7 @@ def test_every_act_of_the_bureau_asks(house: House, officer: Member) -> None:
     forms = {
         "/bureau/prolongation": {"until": "2019-11-24T23:59", "reason": "Essai", "word": "PROLONGER"},
         "/bureau/proclamation": {"reason": "Essai", "word": "PROCLAMER"},
-        "/bureau/decision": {"suspicion": "00", "verdict": "admit", "reason": "Essai"},
+        "/bureau/bulletins": {"suspicion": "00", "verdict": "admit", "reason": "Essai"},
         "/bureau/approbation": {"proposal": "00"},
         "/bureau/retrait": {"proposal": "00", "reason": "Essai"},
     }

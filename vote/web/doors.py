@@ -39,6 +39,7 @@ PUBLIC = frozenset(
         "/sortir",
         "/sante",
         "/pret",
+        "/metrics",
         "/static/{name}",
         "/demo/courrier",
     }

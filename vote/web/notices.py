@@ -82,14 +82,3 @@ def privacy(visit: Visit) -> Response:
 
 def accessibility(visit: Visit) -> Response:
     return visit.page("pages/accessibility.html")
-
-
-def alive(visit: Visit) -> Response:
-    """This process answers."""
-    return PlainTextResponse("ok\n")
-
-
-def ready(visit: Visit) -> Response:
-    """This process can take votes: its database answers."""
-    visit.station.noticeboard.read()
-    return PlainTextResponse("ok\n")

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from vote import languages
 from vote.languages import LANGUAGES
-from vote.web import booth, bureau, demo, doors, jury, notices, shelf, sign_in, urn
+from vote.web import booth, bureau, demo, doors, health, jury, notices, shelf, sign_in, urn
 from vote.web.pages import page
 
 # fmt: off
@@ -50,8 +50,9 @@ TABLE = (
     ("/entrer/code",           sign_in.code,            sign_in.enter_by_code,    sign_in.code),
     ("/entrer/{token}",        sign_in.link,            sign_in.enter_by_link,    None),
     ("/sortir",                None,                    sign_in.leave,            None),
-    ("/sante",                 notices.alive,           None,                     None),
-    ("/pret",                  notices.ready,           None,                     None),
+    ("/sante",                 health.alive,            None,                     None),
+    ("/pret",                  health.ready,            None,                     None),
+    ("/metrics",               health.metrics,          None,                     None),
     ("/demo/courrier",         demo.mailbox,            None,                     None),
 )
 # fmt: on
