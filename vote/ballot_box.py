@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -168,9 +169,9 @@ def read(session: Session, contest: str, start: int = 0) -> Iterator[Row[int, by
         start = rows[-1].position + 1
 
 
-def public_lines(session: Session, contest: str) -> Iterator[str]:
-    """The public list: a line "position code commitment" for each sealed ballot."""
-    for row in read(session, contest):
+def public_lines(session: Session, contest: str, start: int = 0, most: int | None = None) -> Iterator[str]:
+    """The public list: a line "position code commitment" for each sealed ballot from `start` on, `most` at most."""
+    for row in islice(read(session, contest, start), most):
         yield f"{row.position} {receipt_code(row.ballot_code)} {row.commitment.hex()}\n"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import uvicorn
 
-from vote import addresses, contests, editions, logbook, schema, settings, staff, station
+from vote import addresses, contests, doorstep, editions, logbook, schema, settings, staff, station
 from vote.app import create_app
 from vote.clock import Clock, RunningClock
 from vote.db import Database
@@ -45,11 +45,12 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
         # An access log would hold the tokens of confirmation links.
         access_log=False,
         log_config=None,
-        log_level="warning",
+        log_level="error",  # what is no HTTP at all is no news, and must not fill the log
         proxy_headers=bool(chosen.trusted_proxies),
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
+        **doorstep.options(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -13,8 +14,11 @@ from vote.errors import Forbidden
 from vote.languages import Sentence
 
 LARGEST_BODY = 64 * 1024
+BODY_SECONDS = 10.0  # for a body to arrive whole
 MOST_FIELDS = 40
 LONGEST_FIELD = 16 * 1024
+
+CLOSE = {"Connection": "close"}
 
 ELSEWHERE = Sentence("Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez.")
 
@@ -87,23 +91,34 @@ class HouseHeaders:
 
 
 class BodyLimit:
-    """Refuses to read on past the largest body, announced or not; the refusal is a page like any other."""
+    """Refuses to read on past the largest body, announced or not, or past its time; the refusal is a page like any."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received, whole = 0, False
+        late = asyncio.get_running_loop().time() + BODY_SECONDS
 
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
+        async def receive_within_limits() -> Message:
+            nonlocal received, whole
+            if whole:
+                return await receive()  # there is nothing more to come but the end of the connection
+            try:
+                async with asyncio.timeout_at(late):
+                    message = await receive()
+            except TimeoutError as problem:
+                raise HTTPException(408, headers=CLOSE) from problem
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > LARGEST_BODY:
-                raise HTTPException(413)
+                raise HTTPException(413, headers=CLOSE)
             return message
 
-        await self._app(scope, receive_within_limit if scope["type"] == "http" else receive, send)
+        await self._app(scope, receive_within_limits, send)
 
 
 def require_same_site(request: Request) -> None:

@@ -41,6 +41,9 @@ HTTP_SENTENCES = {
     400: Sentence("Ce formulaire n’a pas pu être lu : revenez à la page et envoyez-le de nouveau."),
     404: Sentence("Cette page n’existe pas, ou n’existe plus."),
     405: Sentence("Cette adresse ne répond pas à cette demande : partez de la page d’accueil."),
+    408: Sentence(
+        "Cet envoi n’est pas arrivé à temps : vérifiez votre connexion, revenez à la page et remplissez-la de nouveau."
+    ),
     413: Sentence("Cet envoi est trop lourd pour un bulletin : revenez à la page et remplissez-la de nouveau."),
     415: Sentence("Cet envoi n’est pas un formulaire : utilisez celui de la page."),
     500: Sentence(

@@ -74,8 +74,13 @@ def key(visit: Visit) -> Response:
 
 def public_list(visit: Visit) -> Response:
     def lines() -> Iterator[str]:
-        with visit.station.database.reading() as session:
-            yield from ballot_box.public_lines(session, visit.station.contest)
+        # A view of its own for each part: somebody who reads slowly holds no connection to the database meanwhile.
+        part, start = "", 0
+        while start == 0 or part:
+            with visit.station.database.reading() as session:
+                part = "".join(ballot_box.public_lines(session, visit.station.contest, start, ballot_box.CHUNK))
+            start += ballot_box.CHUNK
+            yield part
 
     return StreamingResponse(lines(), media_type="text/plain")
 

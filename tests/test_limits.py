@@ -1,0 +1,166 @@
+"""Who sends too much, too slowly or too often is turned away before anybody works for them; others vote meanwhile."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+from commands import Command, free_port, running
+from operators import SETTINGS, edition_of_today
+
+from vote import contests, editions, schema
+from vote.clock import RunningClock
+from vote.db import Database
+from vote.doorstep import HEAD_SECONDS, LARGEST_HEAD, MOST_CONNECTIONS
+from vote.web.guards import BODY_SECONDS, LARGEST_BODY
+
+HEAD = b"POST /bulletin HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A served site; its address."""
+    folder = tmp_path_factory.mktemp("limits")
+    path, port = edition_of_today(folder / "today.toml"), free_port()
+    url, address = f"sqlite:///{folder / 'vote.db'}", f"http://127.0.0.1:{port}"
+    with closing(Database(url)) as database:
+        schema.upgrade(database)
+        contests.load(database, editions.read(path), RunningClock().now(), "les tests")
+    own = {"DATABASE_URL": url, "VOTE_EDITION": str(path), "PORT": str(port), "VOTE_PUBLIC_URL": address}
+    with running("serve", "--web-only", settings={**SETTINGS, **own}, folder=folder) as serve:
+        serve.wait_until_up(address)
+        yield address
+        memory = peak(serve)
+        assert serve.stop() < 20
+        assert serve.said == ""
+        assert memory < 400 * 1024
+
+
+def peak(command: Command) -> int:
+    """The most memory this process ever had, in KiB."""
+    status = Path(f"/proc/{command.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def connect(site: str) -> socket.socket:
+    url = httpx2.URL(site)
+    return socket.create_connection((url.host, url.port or 80), timeout=60)
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    parts = []
+    with suppress(ConnectionError):
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def status(connection: socket.socket) -> int:
+    """0 where there was none."""
+    return int([*answer(connection).split(b" ", 2), b"0", b"0"][1])
+
+
+def send(connection: socket.socket, data: bytes) -> None:
+    """As much of it as the other side lets us."""
+    with suppress(ConnectionError):
+        connection.sendall(data)
+
+
+def test_slow_clients_are_turned_away_in_time_and_hold_nobody_up(site: str) -> None:
+    heads = {
+        "nothing": b"",
+        "blank lines": b"\r\n\r\n",
+        "a word": b"GE",
+        "a head without end": HEAD,
+        "a field without end": HEAD + b"X: y",
+        "a second head": b"GET /sante HTTP/1.1\r\nHost: here\r\n\r\nGET /sa",
+    }
+    bodies = {
+        "no body": HEAD + b"Content-Length: 100\r\n\r\n",
+        "half a body": HEAD + b"Content-Length: 100\r\n\r\nlaureate=",
+        "a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nlaure",
+    }
+    with ExitStack() as stack:
+        slow = {name: stack.enter_context(connect(site)) for name in (*heads, *bodies)}
+        crowd = [stack.enter_context(connect(site)) for _ in range(100)]
+        for name, data in {**heads, **bodies}.items():
+            slow[name].sendall(data)
+        for connection in crowd:
+            connection.sendall(HEAD + b"X: y")
+        drip = stack.enter_context(connect(site))
+        drip.sendall(HEAD)
+        started = time.monotonic()
+        assert httpx2.get(f"{site}/").status_code == 200
+        assert time.monotonic() - started < HEAD_SECONDS
+        while time.monotonic() - started < HEAD_SECONDS - 1:
+            send(drip, b"X: y\r\n")  # a byte now and then does not buy time
+            time.sleep(0.25)
+        ends = {name: answer(slow[name]) for name in heads}
+        assert {status(drip), *(status(connection) for connection in crowd)} == {408}
+        assert time.monotonic() - started < HEAD_SECONDS + 3
+        assert ends["a second head"].startswith(b"HTTP/1.1 200")
+        assert all(b"HTTP/1.1 408" in end for name, end in ends.items() if name != "a second head"), ends
+        for name in bodies:
+            end = answer(slow[name])
+            assert end.startswith(b"HTTP/1.1 408"), name
+            assert "n’est pas arrivé à temps".encode() in end
+            assert b"connection: close" in end.lower()
+        assert BODY_SECONDS - 1 < time.monotonic() - started < BODY_SECONDS + 3
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * LARGEST_HEAD + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"a" * LARGEST_HEAD + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\n" + b"X: y\r\n" * LARGEST_HEAD + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nCookie: " + b"a" * 20 * 1024 * 1024,  # and no end
+    ],
+    ids=["address", "field", "fields", "without end"],
+)
+def test_a_head_that_is_too_large_is_refused_before_it_is_kept(site: str, head: bytes) -> None:
+    with connect(site) as connection:
+        send(connection, head)
+        # Who is still sending when the other side closes may not read why.
+        assert status(connection) in ({431} if len(head) < 10 * LARGEST_HEAD else {431, 0})
+    assert httpx2.get(f"{site}/sante").status_code == 200
+
+
+def test_a_head_of_an_honest_browser_is_taken(site: str) -> None:
+    headers = {"Cookie": "x=" + "a" * 8000, **{f"X-{number}": "y" * 100 for number in range(60)}}
+    assert httpx2.get(f"{site}/", headers=headers).status_code == 200
+
+
+def test_a_body_without_end_is_refused_and_its_connection_closed(site: str) -> None:
+    with connect(site) as connection:
+        send(connection, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"a" * 0x10000 + b"\r\n")
+        chunk = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
+        for _ in range(200):
+            send(connection, chunk)
+        assert status(connection) in {400, 413, 0}
+    answered = httpx2.post(f"{site}/bulletin", data={"email": "m" * LARGEST_BODY})
+    assert (answered.status_code, answered.headers["connection"]) == (413, "close")
+
+
+def test_what_is_not_http_is_told_so(site: str) -> None:
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 100):
+        with connect(site) as connection:
+            send(connection, nonsense)
+            assert status(connection) == 400
+
+
+def test_more_connections_than_a_process_takes_are_told_to_come_back(site: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(connect(site))
+        with connect(site) as one_more:
+            end = answer(one_more)
+        assert end.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 5" in end
+    assert httpx2.get(f"{site}/", timeout=30).status_code == 200
