@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format pictures bench lock words clean
+.PHONY: help demo test quick format pictures bench lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -63,6 +63,11 @@ words: .venv/.checks ## find what is to be said in each language, and compile wh
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120
 	@$(BIN)/pybabel --quiet compile --domain vote --directory $(LOCALE)
 	@rm $(LOCALE)/vote.pot
+
+sbom: .venv/.runtime ## the software bill of materials of requirements.txt (CycloneDX), into sbom.cdx.json
+	@$(INSTALL) --target .venv/sbom cyclonedx-bom==7.5.0
+	@PYTHONPATH=.venv/sbom $(BIN)/python -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+	    --output-reproducible --output-file sbom.cdx.json
 
 clean: ## remove .venv and what the checks left; var/ and its votes stay
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -86,5 +87,6 @@ class Doorstep(HttpToolsProtocol):
 def options() -> dict[str, Any]:
     """How uvicorn is to be run for this. The process may open as many files as the system lets it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(OSError, ValueError):  # a sandbox may refuse, and has its own limits
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return {"http": Doorstep, "ws": "none", "backlog": 1024, "timeout_keep_alive": 5}

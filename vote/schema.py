@@ -15,13 +15,13 @@ from vote.errors import Misuse
 from vote.settings import ROOT
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, revision: str = "head") -> None:
     """Run what is missing, in one transaction; nodes that upgrade at once take turns. Raises Misuse."""
     with database.migrating() as connection:
         config = _config()
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
         except CommandError as problem:
             raise Misuse("The database was made by a later version: start that one.") from problem
 
