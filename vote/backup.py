@@ -110,7 +110,7 @@ def _embedded(url: str, act: str) -> Path:
 def _copy(source: Path, target: Path) -> None:
     """Copy one database to another file, and check it there. Raises Misuse."""
     try:
-        reader = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+        reader = sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)
         with closing(reader) as here, closing(sqlite3.connect(target)) as there:
             # This view of the database is kept through all steps: a vote between two of them, which would else make
             # the copy begin anew, is simply not in it.
