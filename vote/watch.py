@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vote import audit, ballot_box, outbox, poll_book, schema, sealing
+from vote import audit, ballot_box, outbox, poll_book, schema
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Unavailable
@@ -118,8 +118,11 @@ class _Figures(Collector):
         sent, refused = outbox.recent(session)
         due = session.scalar(select(func.min(OutgoingLetter.due_at)))
         yield "vote_signatures", "Signatures in the poll book", poll_book.signatures(session, contest)
-        yield "vote_envelopes", "Ballots that wait to be sealed", _count(session, Envelope.contest == contest)
-        yield "vote_held", "Ballots set aside as suspect", sealing.held(session, contest)
+        here = select(func.count(), func.count(Envelope.suspicion), func.count(Envelope.suspicion.distinct()))
+        envelopes, held, suspicions = session.execute(here.where(Envelope.contest == contest)).one()
+        yield "vote_envelopes", "Ballots that are not sealed", envelopes
+        yield "vote_held", "Ballots set aside as suspect", held
+        yield "vote_suspicions", "Suspicions that wait for a decision", suspicions
         yield "vote_letters_waiting", "Letters in the outbox", outbox.waiting(session)
         yield "vote_letters_late_seconds", "How long the first letter due has waited", _age(due, now)
         yield "vote_letters_sent", "Recent letters that a provider took", sent
@@ -131,10 +134,6 @@ class _Figures(Collector):
         if (inspection := audit.last_inspection(session, contest)) is not None:
             yield "vote_inspection_age_seconds", "Since the last inspection", _age(inspection.at, now)
             yield "vote_integrity_complaints", "Checks that disagreed in it", len(inspection.complaints)
-
-
-def _count(session: Session, condition: Any) -> int:
-    return session.scalar(select(func.count()).where(condition)) or 0
 
 
 def _age(then: datetime | None, now: datetime) -> float:
