@@ -93,6 +93,10 @@ def test_slow_clients_are_turned_away_in_time_and_hold_nobody_up(site: str) -> N
             slow[name].sendall(data)
         for connection in crowd:
             connection.sendall(HEAD + b"X: y")
+        returning = stack.enter_context(connect(site))
+        returning.sendall(b"GET /sante HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert returning.recv(65536).startswith(b"HTTP/1.1 200")
+        returning.sendall(b"GET /sa")
         drip = stack.enter_context(connect(site))
         drip.sendall(HEAD)
         started = time.monotonic()
@@ -102,7 +106,7 @@ def test_slow_clients_are_turned_away_in_time_and_hold_nobody_up(site: str) -> N
             send(drip, b"X: y\r\n")  # a byte now and then does not buy time
             time.sleep(0.25)
         ends = {name: answer(slow[name]) for name in heads}
-        assert {status(drip), *(status(connection) for connection in crowd)} == {408}
+        assert {status(drip), status(returning), *(status(connection) for connection in crowd)} == {408}
         assert time.monotonic() - started < HEAD_SECONDS + 3
         assert ends["a second head"].startswith(b"HTTP/1.1 200")
         assert all(b"HTTP/1.1 408" in end for name, end in ends.items() if name != "a second head"), ends

@@ -52,8 +52,9 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         # What follows the first line of a library is often the thing itself.
         says = record.getMessage().partition("\n")[0]
-        for pattern, name in PRIVATE:
-            says = pattern.sub(name, says)
+        if not _ours(record):
+            for pattern, name in PRIVATE:
+                says = pattern.sub(name, says)
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "from": record.name, "says": says}
         if number := REQUEST.get():
@@ -88,8 +89,12 @@ class Numbered:
         await self._app(scope, receive, send_numbered)
 
 
+def _ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == "vote"
+
+
 def _ours_or_grave(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "vote"
+    return record.levelno >= logging.WARNING or _ours(record)
 
 
 def _fault(fault: BaseException) -> list[str]:
