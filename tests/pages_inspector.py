@@ -176,7 +176,7 @@ def _promises(page: Page) -> list[str]:
     for element in page.elements:
         attributes = element.attributes
         found += [f"<{element.name}> has {name}" for name in attributes if name == "style" or name.startswith("on")]
-        runs = element.name == "script" and attributes.get("type") != "application/json"
+        runs = element.name == "script" and attributes.get("type") not in {"application/json", "application/ld+json"}
         if element.name == "style" or (runs and not attributes.get("src")):
             found.append(f"<{element.name}> is written in the page")
         if element.name == "form" and attributes.get("method", "get") not in {"get", "post"}:

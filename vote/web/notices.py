@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
 from vote.languages import Sentence
+from vote.models import VERIFICATION_LASTS
+from vote.web import guards
 from vote.web.pages import Visit
 
 NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
@@ -25,6 +28,15 @@ def show_results(visit: Visit) -> Response:
         minutes=lines,
         act_names=record.act_names(visit.lang),
     )
+
+
+def results_card(visit: Visit) -> Response:
+    """The results in a small frame, for other sites."""
+    with visit.station.database.reading() as session:
+        published, _, _ = results.read(session, visit.contest)
+    response = visit.page("results/card.html", results=published)
+    response.headers.update(guards.FRAMED_ANYWHERE)
+    return response
 
 
 def results_json(visit: Visit) -> Response:
@@ -77,7 +89,13 @@ def rules(visit: Visit) -> Response:
 
 
 def privacy(visit: Visit) -> Response:
-    return visit.page("pages/privacy.html")
+    lasts = VERIFICATION_LASTS // timedelta(minutes=1)
+    mixing = visit.station.settings.mixing_minutes
+    return visit.page("pages/privacy.html", letter_minutes=lasts, mixing_minutes=mixing)
+
+
+def legal(visit: Visit) -> Response:
+    return visit.page("pages/legal.html")
 
 
 def accessibility(visit: Visit) -> Response:
