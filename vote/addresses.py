@@ -68,6 +68,12 @@ def parse(text: str) -> Address:
     return Address(f"{valid.local_part}@{written if written.isascii() else valid.ascii_domain}", canonical, domain)
 
 
+def provider(address: str) -> str:
+    """The mail provider of an address if many people write from there, else nothing: it might say who."""
+    domain = address.rpartition("@")[2].lower()
+    return domain if domain in OFTEN_MEANT else ""
+
+
 def probably_meant(address: str) -> str | None:
     """The address with a common domain in place of one that looks like a slip of the finger; None where none does."""
     name, _, domain = address.lower().rpartition("@")

@@ -43,6 +43,7 @@ def desk(visit: Visit) -> Response:
         groups = screening.groups(session, slug)
         proposals = approvals.waiting(session, slug)
         letters = LetterCount(outbox.waiting(session), *outbox.recent(session))
+        health = outbox.health(session)
     return visit.page(
         "bureau/desk.html",
         turnout=balance.signatures,
@@ -54,6 +55,7 @@ def desk(visit: Visit) -> Response:
         wanted=visit.request.query_params.get("cherche", ""),
         act_names=act_names(visit.lang),
         letters=letters,
+        health=health,
         form_name=FORMS.get(visit.plain_path, ""),
     )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -16,6 +19,24 @@ from vote.web import guards
 from vote.web.pages import Visit
 
 NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One criterion of the RGAA 4.1; `outcome` is C where it is met, D where it is not, N where nothing asks for it."""
+
+    number: str
+    theme: str
+    title: str
+    outcome: str
+    how: str
+
+
+@cache
+def criteria() -> tuple[Criterion, ...]:
+    text = Path(__file__).with_name("rgaa.txt").read_text(encoding="utf-8")
+    rows = (line.split("|") for line in text.splitlines() if "|" in line and not line.startswith("#"))
+    return tuple(Criterion(*(cell.strip() for cell in row)) for row in rows)
 
 
 def show_results(visit: Visit) -> Response:
@@ -99,4 +120,4 @@ def legal(visit: Visit) -> Response:
 
 
 def accessibility(visit: Visit) -> Response:
-    return visit.page("pages/accessibility.html")
+    return visit.page("pages/accessibility.html", criteria=criteria())
