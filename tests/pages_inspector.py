@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 from babel.messages.pofile import read_po
+from html5lib import HTMLParser as HTMLParserOfTheStandard
+from html5lib.html5parser import ParseError
 from httpx2 import Response
 
 from vote.languages import CATALOGUES
@@ -126,7 +128,26 @@ def visit(response: Response) -> None:
 
 def faults(source: str) -> list[str]:
     page = Page(source)
-    return page.faults + _frame(page) + _identities(page) + _names(page) + _promises(page) + _foreign(page)
+    return (
+        _validity(source)
+        + page.faults
+        + _frame(page)
+        + _identities(page)
+        + _names(page)
+        + _promises(page)
+        + _foreign(page)
+    )
+
+
+@cache
+def _validity(source: str) -> list[str]:
+    """What the parser of the HTML standard, made strict, cannot take as it is."""
+    parser = HTMLParserOfTheStandard(strict=True)
+    try:
+        parser.parse(source)
+    except ParseError as problem:
+        return [f"not valid: {problem}"]
+    return []
 
 
 def _frame(page: Page) -> list[str]:

@@ -18,6 +18,7 @@ from vote.record import act_names
 from vote.web.pages import Visit, gather
 from vote.web.sign_in import again, freshly
 
+FIELDS = ("number", "at", "act", "who", "why", "before", "after", "hash")
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
 
 CLOSE, EXTEND, PUBLISH = Sentence("CLORE"), Sentence("PROLONGER"), Sentence("PROCLAMER")
@@ -65,7 +66,7 @@ def minutes_csv(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         lines = [minutes.document(line) for line in minutes.read(session, visit.station.contest)]
     table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, ("number", "at", "act", "who", "why", "before", "after", "hash"))
+    writer = csv.DictWriter(table, FIELDS, extrasaction="ignore")
     writer.writeheader()
     # A cell that begins like a formula would be run by a spreadsheet.
     safe = ({name: f"'{cell}" if str(cell)[:1] in "=+-@" else cell for name, cell in line.items()} for line in lines)
