@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format pictures bench lock sbom words clean
+.PHONY: help demo test quick format pictures social lighthouse bench lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,6 +46,12 @@ format: .venv/.checks ## put code and templates in their form
 
 pictures: .venv/.checks ## pictures of every page and state, into pictures/
 	@$(BIN)/python bench/pictures.py
+
+lighthouse: .venv/.checks ## Lighthouse, as a telephone, on home, receipt and results; needs node and npm
+	@$(BIN)/python bench/lighthouse.py
+
+social: .venv/.checks ## the pictures that stand for pages where they are shared, into static/
+	@$(BIN)/python bench/social.py
 
 bench: .venv/.runtime ## seal, audit and prove a million ballots; QUICK=1 a hundred thousand
 	@$(BIN)/python bench/box.py --ballots $(if $(QUICK),100000,1000000)

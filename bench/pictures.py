@@ -20,6 +20,7 @@ from stage import DESKTOP, PHONE, Demonstration, Visitor, chromium, demonstratio
 ALBUM = Path("pictures")
 WIDTHS = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LAST_HOUR = "2019-11-21T23:20:00+01:00"
 TOO_EARLY, EVE, MORNING = "2019-11-06T18:30:00+01:00", "2019-11-17", "2019-11-18T10:00:00+01:00"
 # Voters by the hour of the eve, so that the chart of the jury has a shape.
 EVENING = {17: 2, 18: 5, 20: 9, 21: 14, 22: 6}
@@ -38,6 +39,10 @@ def main() -> None:
 def show_a_day(browser: Browser, folder: Path) -> None:
     with demonstration_at(folder, TOO_EARLY) as demo:
         Photographer(browser, demo).see("home-before", "/")
+    last = folder / "last"
+    last.mkdir()
+    with demonstration_at(last, LAST_HOUR) as demo:
+        Photographer(browser, demo).see("home-last-hour", "/")
     for hour, voters in EVENING.items():
         with demonstration_at(folder, f"{EVE}T{hour}:00:00+01:00") as demo, ThreadPoolExecutor(4) as pool:
             list(pool.map(partial(come, demo), (f"voter-{hour}-{number}" for number in range(voters))))
@@ -56,6 +61,9 @@ def show_voting(browser: Browser, demo: Demonstration, folder: Path) -> None:
     voter.ask_for_a_letter(ILOT, "marie@example.org")
     code = voter.read_code("marie@example.org")
     voter.shoot("waiting")
+    mistaken = Photographer(browser, demo)
+    mistaken.ask_for_a_letter(ILOT, "marie@ornge.fr")
+    mistaken.shoot("waiting-likelier-address")
     voter.page.get_by_text("Changer mon choix").click()
     voter.shoot("waiting-other-choice")
     voter.type_code("000000" if code != "000 000" else "111111")
@@ -116,6 +124,9 @@ def show_notices(browser: Browser, demo: Demonstration) -> None:
         ("rules", "/reglement"),
         ("privacy", "/donnees-personnelles"),
         ("accessibility", "/accessibilite"),
+        ("legal", "/mentions-legales"),
+        ("card-not-yet", "/resultats/carte"),
+        ("home-english", "/en/"),
         ("not-found", "/nulle-part"),
         ("link-damaged", "/confirmation/abc"),
         ("sign-in", "/entrer"),
@@ -152,6 +163,7 @@ def show_rooms(browser: Browser, demo: Demonstration) -> None:
     late.see("results-closed", "/resultats")
     officer.act("Proclamer les résultats", "Le compte est bon.", "PROCLAMER")
     late.see("results", "/resultats")
+    late.see("card", "/resultats/carte")
     late.see("home-published", "/")
     officer.see("bureau-published", "/bureau")
 

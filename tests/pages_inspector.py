@@ -11,6 +11,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 from babel.messages.pofile import read_po
+from html5lib import HTMLParser as HTMLParserOfTheStandard
+from html5lib.html5parser import ParseError
 from httpx2 import Response
 
 from vote.languages import CATALOGUES
@@ -126,7 +128,26 @@ def visit(response: Response) -> None:
 
 def faults(source: str) -> list[str]:
     page = Page(source)
-    return page.faults + _frame(page) + _identities(page) + _names(page) + _promises(page) + _foreign(page)
+    return (
+        _validity(source)
+        + page.faults
+        + _frame(page)
+        + _identities(page)
+        + _names(page)
+        + _promises(page)
+        + _foreign(page)
+    )
+
+
+@cache
+def _validity(source: str) -> list[str]:
+    """What the parser of the HTML standard, made strict, cannot take as it is."""
+    parser = HTMLParserOfTheStandard(strict=True)
+    try:
+        parser.parse(source)
+    except ParseError as problem:
+        return [f"not valid: {problem}"]
+    return []
 
 
 def _frame(page: Page) -> list[str]:
@@ -176,7 +197,7 @@ def _promises(page: Page) -> list[str]:
     for element in page.elements:
         attributes = element.attributes
         found += [f"<{element.name}> has {name}" for name in attributes if name == "style" or name.startswith("on")]
-        runs = element.name == "script" and attributes.get("type") != "application/json"
+        runs = element.name == "script" and attributes.get("type") not in {"application/json", "application/ld+json"}
         if element.name == "style" or (runs and not attributes.get("src")):
             found.append(f"<{element.name}> is written in the page")
         if element.name == "form" and attributes.get("method", "get") not in {"get", "post"}:

@@ -104,7 +104,7 @@ def test_nobody_approves_an_own_proposal(house: House) -> None:
 def test_an_extension_keeps_its_terms_until_it_is_approved(house: House) -> None:
     alix, camille = officer(house, "Alix"), officer(house, "Camille")
     before = contest_of(house).closes_at
-    alix.extend("2019-11-24T00:00")
+    alix.extend("2019-11-23T23:59")
     assert contest_of(house).closes_at == before
     approve(camille, proposal_of(house))
     assert contest_of(house).closes_at == before + timedelta(days=2)
@@ -133,7 +133,7 @@ def test_the_proposer_may_withdraw(house: House) -> None:
 
 def test_a_proposal_serves_once(house: House) -> None:
     alix, camille = officer(house, "Alix"), officer(house, "Camille")
-    alix.extend("2019-11-24T00:00")
+    alix.extend("2019-11-23T23:59")
     proposal = proposal_of(house)
     assert [approve(camille, proposal).status_code for _ in range(2)] == [200, 409]
     assert len(lines(house.database, Act.EXTENSION)) == 1
@@ -148,7 +148,7 @@ def test_a_proposal_that_does_not_exist_is_refused(house: House, proposal: str) 
 
 def test_an_act_that_is_refused_in_the_meantime_leaves_its_proposal(house: House) -> None:
     alix, camille = officer(house, "Alix"), officer(house, "Camille")
-    alix.extend("2019-11-24T00:00")
+    alix.extend("2019-11-23T23:59")
     house.clock.moment = EDITION.closes_at
     camille = officer(house, "Camille") if camille.client.get("/bureau").url.path != "/bureau" else camille
     assert approve(camille, proposal_of(house)).status_code == 409

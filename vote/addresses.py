@@ -36,6 +36,12 @@ NOT_READ = {
     "gmail.com": ".",
     "proton.me": ".-_",  # proton.me/support/change-username
 }
+# Where most French letters go, and the real domains that look like one of them: nobody is asked about those.
+OFTEN_MEANT = (
+    *("gmail.com", "orange.fr", "hotmail.fr", "hotmail.com", "yahoo.fr", "yahoo.com", "free.fr", "laposte.net"),
+    *("wanadoo.fr", "outlook.fr", "outlook.com", "sfr.fr", "icloud.com", "live.fr", "bbox.fr", "protonmail.com"),
+)
+REAL_TOO = {"mail.com", "ymail.com", "email.com"}
 NAME_IS_SUBDOMAIN = {"fastmail.com", "fastmail.fm"}  # anything@name.fastmail.com is name@fastmail.com
 
 
@@ -60,6 +66,29 @@ def parse(text: str) -> Address:
         _refuse_for_its_reason(text)
     written = text.rpartition("@")[2]
     return Address(f"{valid.local_part}@{written if written.isascii() else valid.ascii_domain}", canonical, domain)
+
+
+def provider(address: str) -> str:
+    """The mail provider of an address if many people write from there, else nothing: it might say who."""
+    domain = address.rpartition("@")[2].lower()
+    return domain if domain in OFTEN_MEANT else ""
+
+
+def probably_meant(address: str) -> str | None:
+    """The address with a common domain in place of one that looks like a slip of the finger; None where none does."""
+    name, _, domain = address.lower().rpartition("@")
+    if domain in OFTEN_MEANT or domain in REAL_TOO:
+        return None
+    near = next((known for known in OFTEN_MEANT if _is_a_slip(domain, known)), None)
+    return f"{address.rpartition('@')[0]}@{near}" if near and name else None
+
+
+def _is_a_slip(typed: str, meant: str) -> bool:
+    """One letter too many, missing, wrong, or two swapped: a Damerau-Levenshtein distance of one."""
+    start = next((n for n, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
+    left, right = typed[start:], meant[start:]
+    swapped = left[:2] == right[1::-1] and left[2:] == right[2:] if len(right) > 1 else False
+    return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]
 
 
 def _mailbox(valid: ValidatedEmail) -> tuple[str, str]:

@@ -190,6 +190,19 @@ class OutgoingLetter(Table):
     language: Mapped[str]
     due_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(default=0)
+    posted_at: Mapped[datetime | None]
+
+
+class PostCount(Table):
+    """How letters fared at one provider. Holds no address and no time: only how many, and within how many seconds."""
+
+    __tablename__ = "post_counts"
+    __table_args__ = UNORDERED
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(primary_key=True)
+    seconds: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    letters: Mapped[int]
 
 
 class Envelope(Table):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from vote.addresses import provider
 from vote.db import Database, insert
-from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, Verification
+from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Verification
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
 DELAYS = (15, 60, 300, 600)  # seconds before the next try; the last one repeats: somebody waits for the code
 MOST_TRIES = 50  # about eight hours
 ON_TIME = timedelta(minutes=1)
+WITHIN = (5, 15, 60, 300, 900, 3600, 28800)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,18 @@ class Posted:
     address: str
     language: str
     tries: int
+    posted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How letters fare at one provider, "" for the small ones. Half of those accepted took `median` seconds at most."""
+
+    provider: str
+    accepted: int
+    delayed: int
+    refused: int
+    median: int | None
 
 
 def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
@@ -47,7 +64,7 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
     statement = insert(session, OutgoingLetter)
     statement = statement.on_conflict_do_update(
         index_elements=["id"],
-        set_={name: statement.excluded[name] for name in ("address", "language", "due_at", "tries")},
+        set_={name: statement.excluded[name] for name in ("address", "language", "due_at", "posted_at", "tries")},
     )
     rows = {
         letter.subject: {
@@ -56,6 +73,7 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
             "address": letter.address,
             "language": letter.language,
             "due_at": at,
+            "posted_at": at,
             "tries": 0,
         }
         for letter in letters
@@ -87,6 +105,7 @@ def take(database: Database, at: datetime, most: int) -> list[Posted]:
             OutgoingLetter.address,
             OutgoingLetter.language,
             OutgoingLetter.tries,
+            OutgoingLetter.posted_at,
         )
         .execution_options(synchronize_session=False)
     )
@@ -109,6 +128,7 @@ def anything_due(database: Database, at: datetime) -> bool:
 def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery | None]], at: datetime) -> None:
     """Sent, or refused for good: the address goes, the outcome stays with the verification. Waiting: a later try.
     None, where there was nothing left to say: the address goes."""
+    fared: Counter[tuple[str, str, int]] = Counter()
     with database.writing() as session:
         for letter, outcome in sorted(outcomes, key=lambda settled: settled[0].id):
             # The owner may have corrected the address meanwhile: that is another letter, and it stays.
@@ -116,9 +136,53 @@ def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery | None]
             if outcome is Delivery.WAITING and letter.tries < MOST_TRIES:
                 wait = timedelta(seconds=DELAYS[min(letter.tries, len(DELAYS)) - 1])
                 session.execute(update(OutgoingLetter).where(mine).values(due_at=at + wait))
+                fared[provider(letter.address), "delayed", 0] += letter.tries == 1
             elif session.execute(delete(OutgoingLetter).where(mine).returning(OutgoingLetter.id)).first() and outcome:
                 kept = Delivery.REFUSED if outcome is Delivery.WAITING else outcome
                 session.execute(update(Verification).where(Verification.id == letter.id).values(delivery=kept))
+                fared[provider(letter.address), kept, _within(letter, at)] += 1
+        _count(session, fared)
+
+
+def _within(letter: Posted, at: datetime) -> int:
+    """The least of WITHIN that is no shorter than the letter's way."""
+    seconds = (at - (letter.posted_at or at)).total_seconds()
+    return WITHIN[min(bisect_left(WITHIN, seconds), len(WITHIN) - 1)]
+
+
+def _count(session: Session, fared: Counter[tuple[str, str, int]]) -> None:
+    statement = insert(session, PostCount)
+    statement = statement.on_conflict_do_update(
+        index_elements=["provider", "outcome", "seconds"],
+        set_={"letters": PostCount.letters + statement.excluded.letters},
+    )
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    rows = [
+        {"provider": name, "outcome": outcome, "seconds": seconds, "letters": letters}
+        for (name, outcome, seconds), letters in sorted(fared.items())
+        if letters
+    ]
+    if rows:
+        session.execute(statement, rows)
+
+
+def health(session: Session) -> list[Health]:
+    """How letters fared, by provider, the busiest first."""
+    counts: defaultdict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
+    for row in session.scalars(select(PostCount)):
+        counts[row.provider][row.outcome, row.seconds] += row.letters
+    found = [_health(name, fared) for name, fared in counts.items()]
+    return sorted(found, key=lambda one: (-one.accepted - one.refused, one.provider))
+
+
+def _health(name: str, fared: Counter[tuple[str, int]]) -> Health:
+    accepted, delayed, refused = (
+        sum(letters for (outcome, _), letters in fared.items() if outcome == wanted)
+        for wanted in (Delivery.SENT, "delayed", Delivery.REFUSED)
+    )
+    so_far = accumulate(fared[Delivery.SENT, bound] for bound in WITHIN)
+    median = next((bound for bound, letters in zip(WITHIN, so_far, strict=True) if 2 * letters >= accepted), None)
+    return Health(name, accepted, delayed, refused, median if accepted else None)
 
 
 def waiting(session: Session) -> int:

@@ -37,7 +37,17 @@ def _press(lang: str) -> Environment:
     environment.filters["from_iso"] = datetime.fromisoformat
     environment.filters["iso"] = lambda at: at.isoformat(timespec="seconds")
     environment.filters["local_input"] = words.local_input
-    for name in ("instant", "last_moment", "day", "hour", "clock_time", "number", "percent"):
+    for name in (
+        "instant",
+        "last_moment",
+        "day",
+        "hour",
+        "clock_time",
+        "last_clock_time",
+        "time_left",
+        "number",
+        "percent",
+    ):
         environment.filters[name] = _in_language(getattr(words, name), lang)
     return environment
 

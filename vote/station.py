@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from vote import casting, contests
+from vote import ballot_box, casting, contests
 from vote.carriers import Carrier, Pigeonhole, SmtpCarrier
 from vote.casting import Booth, Confirmation, Receipt, Request
 from vote.clock import Clock
@@ -18,7 +18,7 @@ from vote.editions import Edition
 from vote.errors import Misuse, Refusal
 from vote.letters import Letterhead
 from vote.line import Line
-from vote.models import Contest
+from vote.models import Contest, SignedCheckpoint
 from vote.notes import Signer
 from vote.proofs import Toll
 from vote.sealing import Sealer
@@ -55,6 +55,14 @@ class Station:
             self.worker.postman.ring()
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The contest and the last checkpoint of its box, read at one moment."""
+
+    contest: Contest
+    checkpoint: SignedCheckpoint | None
+
+
 class Noticeboard:
     """The contest as last read, so that even a page about an absent database can say which contest it is."""
 
@@ -63,13 +71,18 @@ class Noticeboard:
         self._lock = threading.Lock()
         self._latest: Contest | None = None
 
-    def read(self) -> Contest:
-        """The contest as it is now. Raises Unavailable, or Misuse where it was never loaded."""
+    def look(self) -> Notice:
+        """The contest and its box as they are now. Raises Unavailable, or Misuse where it was never loaded."""
         with self._database.reading() as session:
             contest = contests.read(session, self._slug)
+            checkpoint = ballot_box.last_checkpoint(session, self._slug)
         with self._lock:
             self._latest = contest
-        return contest
+        return Notice(contest, checkpoint)
+
+    def read(self) -> Contest:
+        """The contest as it is now. Raises as `look`."""
+        return self.look().contest
 
     def latest(self) -> Contest:
         """The contest as it was when last read."""

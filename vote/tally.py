@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import func, select, union_all
@@ -16,6 +17,7 @@ from vote.editions import Edition, Laureate
 from vote.envelope import receipt_code
 from vote.languages import Sentence
 from vote.models import Act, Envelope, Minute, RejectedBallot, RunningCount, SealedBallot, Turnout
+from vote.words import PARIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ class Hour:
     at: datetime
     votes: int
     fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Signatures in the same hour of this day and of the day before, in Paris; `today` is None in what is to come."""
+
+    hour: int
+    today: int | None
+    yesterday: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,19 @@ class Count:
     @property
     def balanced(self) -> bool:
         return self.signatures == self.votes + self.aside + self.rejected
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The 24 hours of the day of `at`, each beside the same hour of the day before."""
+        now = self.at.astimezone(PARIS)
+        votes: Counter[tuple[date, int]] = Counter()
+        for hour in self.hours:  # where the clocks go back, an hour comes twice
+            local = hour.at.astimezone(PARIS)
+            votes[local.date(), local.hour] += hour.votes
+        eve = now.date() - timedelta(days=1)
+        return [
+            Pair(hour, votes[now.date(), hour] if hour <= now.hour else None, votes[eve, hour]) for hour in range(24)
+        ]
 
     def says_the_same(self, other: Count) -> bool:
         """Whether a juror would read the same figures, whenever they were read."""

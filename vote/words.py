@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from math import ceil
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -38,6 +39,11 @@ def clock_time(at: datetime, lang: str = "fr") -> str:
     return f"{local.hour}{FIXED}h{FIXED}{local.minute:02d}" if lang == "fr" else f"{local:%H:%M}"
 
 
+def last_clock_time(at: datetime, lang: str = "fr") -> str:
+    """The clock at the last minute before `at`."""
+    return clock_time(at - timedelta(minutes=1), lang)
+
+
 def hour(at: datetime, lang: str = "fr") -> str:
     local = at.astimezone(PARIS)
     return f"{local.hour}{FIXED}h" if lang == "fr" else f"{local:%H:00}"
@@ -51,6 +57,20 @@ def instant(at: datetime, lang: str = "fr") -> str:
 def last_moment(at: datetime, lang: str = "fr") -> str:
     """The last minute before `at`: a deadline at midnight is told as 23 h 59 of the day before."""
     return instant(at - timedelta(minutes=1), lang)
+
+
+def time_left(left: timedelta, lang: str = "fr") -> str:
+    """A bound that stays true while the page lies open: "moins de 4 jours", "moins de 30 heures"."""
+    hours, minutes = ceil(left / timedelta(hours=1)), ceil(left / timedelta(minutes=1))
+    if hours > 48:
+        count, unit = ceil(left / timedelta(days=1)), {"fr": "jours", "en": "days"}
+    elif minutes > 90:
+        count, unit = hours, {"fr": "heures", "en": "hours"}
+    elif minutes > 1:
+        count, unit = minutes, {"fr": "minutes", "en": "minutes"}
+    else:
+        return "less than a minute" if lang == "en" else "moins d’une minute"
+    return f"less than {count} {unit['en']}" if lang == "en" else f"moins de {count}{FIXED}{unit['fr']}"
 
 
 def number(value: int, lang: str = "fr") -> str:
@@ -75,3 +95,12 @@ def read_local_input(typed: str) -> datetime | None:
     except ValueError:
         return None
     return local.replace(tzinfo=PARIS) if local.tzinfo is None else local
+
+
+def read_last_minute(typed: str) -> datetime | None:
+    """The first instant after the minute of a datetime-local field, Paris time; None if it is not one."""
+    last = read_local_input(typed)
+    try:
+        return last and last + timedelta(minutes=1)
+    except OverflowError:
+        return last

@@ -66,9 +66,9 @@ def test_a_closure_is_a_minute_with_who_when_and_why(house: House, officer: Memb
 def test_an_extension_is_told_in_paris_time(house: House, officer: Member) -> None:
     page = officer.extend(LATER)
     assert page.status_code == 200
-    assert contest(house).closes_at.isoformat() == "2019-11-24T22:59:00+00:00"
-    assert "dimanche 24\u00a0novembre\u00a02019 à\u00a023\u00a0h\u00a058" in page.text
-    assert last_minute(house).after == {"closes_at": "2019-11-24T22:59:00+00:00"}
+    assert contest(house).closes_at.isoformat() == "2019-11-24T23:00:00+00:00"
+    assert "dimanche 24\u00a0novembre\u00a02019 à\u00a023\u00a0h\u00a059" in page.text
+    assert last_minute(house).after == {"closes_at": "2019-11-24T23:00:00+00:00"}
     house.clock.moment = EDITION.closes_at
     assert house.voter("marie@example.org").vote()
 
@@ -121,7 +121,7 @@ def test_a_deadline_that_cannot_be_is_told_beside_its_field(house: House, office
         "": "Donnez la date",
         "demain": "Donnez la date",
         "2019-11-21T12:00": "doit suivre celle d’aujourd’hui",
-        "2019-11-22T00:00": "doit suivre celle d’aujourd’hui",
+        "2019-11-21T23:59": "doit suivre celle d’aujourd’hui",
         "2020-01-18T00:00": "soixante jours au plus",
         "0001-01-01T00:00": "doit suivre",
         "9999-12-31T23:59": "soixante jours au plus",

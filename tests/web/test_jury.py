@@ -79,7 +79,7 @@ def test_turnout_is_told_by_the_hour(house: House) -> None:
     house.voter("b@example.org").vote()
     house.voter("c@example.org").vote()
     page = house.juror().client.get("/jury").text
-    assert page.count('<rect class="fill" x=') == 2
+    assert re.findall(r'<rect class="(\w+)"\s+x="([\d.]+)"', page) == [("fill", "10.5"), ("fill", "12.5")]
     hours = re.findall(r"à\u00a0(\d+)\u00a0h\u00a000</time></th>\s*<td class=\"number\">(\d+)</td>", page)
     assert hours == [("12", "2"), ("10", "1")]
 

@@ -8,7 +8,7 @@ from vote.web import shelf
 
 
 def test_everything_in_the_folder_is_served_as_what_it_is(house: House) -> None:
-    kinds = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
+    kinds = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript", ".png": "image/png"}
     files = sorted((ROOT / "static").iterdir())
     assert files
     for path in files:

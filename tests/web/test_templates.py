@@ -51,6 +51,8 @@ def test_the_inspector_sees_what_is_wrong() -> None:
         '<form method="dialog"></form>',
         '<img src="https://elsewhere.example/x">',
         "<p>None</p>",
+        "<p><div>x</div></p>",
+        "<table><tr><td>x</td><p>y</p></tr></table>",
         "<p>&amp;amp;</p>",
     ):
         assert faults(good % wrong), wrong

@@ -97,6 +97,16 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True)
+class Legal:
+    """What the law asks an organiser to say, and only they can: where it is silent, so are the pages."""
+
+    basis: Text | None
+    contact: Text | None
+    director: Text | None
+    host: Text | None
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
     """The instants are aware, in UTC; voting is open while `opens_at <= at < closes_at`."""
 
@@ -115,9 +125,19 @@ class Edition:
     rules: Annotated[tuple[Rule, ...], len, "is empty"]
     laureates: Annotated[tuple[Laureate, ...], lambda found: len(found) > 1, "must hold at least two laureates"]
     sources: tuple[Source, ...]
+    legal: Legal | None
 
     def laureate(self, slug: str) -> Laureate | None:
         return next((laureate for laureate in self.laureates if laureate.slug == slug), None)
+
+    def in_turn(self, at: datetime) -> tuple[Laureate, ...]:
+        """The laureates in the order of this minute: each stands in each place, and before each other, equally often.
+
+        The same all through a minute, so that a page may be kept for it. Forwards, then backwards, from each in turn.
+        """
+        turns, start = divmod(int(at.timestamp()) // 60, len(self.laureates))
+        turned = self.laureates[start:] + self.laureates[:start]
+        return turned[::-1] if turns % 2 else turned
 
     @property
     def people_to_act(self) -> int:

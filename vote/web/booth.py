@@ -29,7 +29,7 @@ NO_RECEIPT = Sentence(
 
 
 def home(visit: Visit) -> Response:
-    return visit.page("booth/home.html", laureates=visit.edition.laureates)
+    return visit.page("booth/home.html")
 
 
 def laureate(visit: Visit) -> Response:
@@ -74,7 +74,13 @@ def waiting(visit: Visit) -> Response:
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
     shown = ballot and {"laureate": _laureate(visit, ballot.laureate), "email": ballot.email}
-    return visit.page("booth/waiting.html", ballot=shown, delivery=str(delivery), expires_at=expires_at)
+    return visit.page(
+        "booth/waiting.html",
+        ballot=shown,
+        meant=addresses.probably_meant(ballot.email) if ballot and ballot.email else None,
+        delivery=str(delivery),
+        expires_at=expires_at,
+    )
 
 
 async def confirm_by_code(visit: Visit) -> Response:

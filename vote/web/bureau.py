@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from vote import approvals, audit, bundle, contests, minutes, outbox, screening, tally, words
 from vote.approvals import Officer
 from vote.errors import Invalid
 from vote.languages import Sentence
-from vote.models import Act
+from vote.models import Act, Minute
 from vote.record import act_names
 from vote.web.pages import Visit, gather
 from vote.web.sign_in import again, freshly
 
+FIELDS = ("number", "at", "act", "who", "why", "before", "after", "hash")
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
 
 CLOSE, EXTEND, PUBLISH = Sentence("CLORE"), Sentence("PROLONGER"), Sentence("PROCLAMER")
@@ -41,6 +44,7 @@ def desk(visit: Visit) -> Response:
         groups = screening.groups(session, slug)
         proposals = approvals.waiting(session, slug)
         letters = LetterCount(outbox.waiting(session), *outbox.recent(session))
+        health = outbox.health(session)
     return visit.page(
         "bureau/desk.html",
         turnout=balance.signatures,
@@ -48,11 +52,34 @@ def desk(visit: Visit) -> Response:
         inspection=inspection,
         groups=groups,
         proposals=proposals,
-        minutes=lines,
+        minutes=_matching(visit, lines, visit.request.query_params.get("cherche", "")),
+        wanted=visit.request.query_params.get("cherche", ""),
         act_names=act_names(visit.lang),
         letters=letters,
+        health=health,
         form_name=FORMS.get(visit.plain_path, ""),
     )
+
+
+def minutes_csv(visit: Visit) -> Response:
+    """The minutes as a table, for a spreadsheet."""
+    with visit.station.database.reading() as session:
+        lines = [minutes.document(line) for line in minutes.read(session, visit.station.contest)]
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, FIELDS, extrasaction="ignore")
+    writer.writeheader()
+    # A cell that begins like a formula would be run by a spreadsheet.
+    safe = ({name: f"'{cell}" if str(cell)[:1] in "=+-@" else cell for name, cell in line.items()} for line in lines)
+    writer.writerows(safe)
+    return PlainTextResponse(table.getvalue(), media_type="text/csv")
+
+
+def _matching(visit: Visit, lines: Sequence[Minute], wanted: str) -> list[Minute]:
+    """Those that tell of every word of `wanted`, however it is capitalised."""
+    words_wanted = wanted.casefold().split()
+    names = act_names(visit.lang)
+    told = ((line, f"{names[line.act]} {line.who} {line.why}".casefold()) for line in lines)
+    return [line for line, text in told if all(word in text for word in words_wanted)]
 
 
 @freshly
@@ -63,7 +90,7 @@ def close(visit: Visit) -> Response:
 
 @freshly
 def extend(visit: Visit) -> Response:
-    until = words.read_local_input(visit.form["until"])
+    until = words.read_last_minute(visit.form["until"])
     _check(visit, EXTEND, lambda: _ask(until is not None, "until", WHICH))
     assert until is not None  # noqa: S101
     return _act(visit, Act.EXTENSION, {"until": until.isoformat()})

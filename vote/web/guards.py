@@ -38,10 +38,16 @@ POLICY = "; ".join(
 # What the pages use of a browser beyond pages: nothing.
 POWERS = (
     "accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read", "display-capture", "encrypted-media",
-    "fullscreen", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer",
+    "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer",
     "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
     "xr-spatial-tracking",
 )  # fmt: skip
+
+# The card of the results is made to be shown inside other sites, and nothing else is.
+FRAMED_ANYWHERE = {
+    "Content-Security-Policy": POLICY.replace("frame-ancestors 'none'", "frame-ancestors *"),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
 from vote.languages import Sentence
+from vote.models import VERIFICATION_LASTS
+from vote.web import guards
 from vote.web.pages import Visit
 
 NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One criterion of the RGAA 4.1; `outcome` is C where it is met, D where it is not, N where nothing asks for it."""
+
+    number: str
+    theme: str
+    title: str
+    outcome: str
+    how: str
+
+
+@cache
+def criteria() -> tuple[Criterion, ...]:
+    text = Path(__file__).with_name("rgaa.txt").read_text(encoding="utf-8")
+    rows = (line.split("|") for line in text.splitlines() if "|" in line and not line.startswith("#"))
+    return tuple(Criterion(*(cell.strip() for cell in row)) for row in rows)
 
 
 def show_results(visit: Visit) -> Response:
@@ -25,6 +49,15 @@ def show_results(visit: Visit) -> Response:
         minutes=lines,
         act_names=record.act_names(visit.lang),
     )
+
+
+def results_card(visit: Visit) -> Response:
+    """The results in a small frame, for other sites."""
+    with visit.station.database.reading() as session:
+        published, _, _ = results.read(session, visit.contest)
+    response = visit.page("results/card.html", results=published)
+    response.headers.update(guards.FRAMED_ANYWHERE)
+    return response
 
 
 def results_json(visit: Visit) -> Response:
@@ -77,8 +110,14 @@ def rules(visit: Visit) -> Response:
 
 
 def privacy(visit: Visit) -> Response:
-    return visit.page("pages/privacy.html")
+    lasts = VERIFICATION_LASTS // timedelta(minutes=1)
+    mixing = visit.station.settings.mixing_minutes
+    return visit.page("pages/privacy.html", letter_minutes=lasts, mixing_minutes=mixing)
+
+
+def legal(visit: Visit) -> Response:
+    return visit.page("pages/legal.html")
 
 
 def accessibility(visit: Visit) -> Response:
-    return visit.page("pages/accessibility.html")
+    return visit.page("pages/accessibility.html", criteria=criteria())

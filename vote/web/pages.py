@@ -24,7 +24,7 @@ from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, TooMany,
 from vote.languages import LANGUAGES, Sentence
 from vote.models import Contest
 from vote.staff import Member
-from vote.station import Station
+from vote.station import Notice, Station
 from vote.web import doors, guards, shelf
 
 STATUS: Mapping[type[Refusal], int] = {
@@ -91,7 +91,12 @@ class Visit:
     @cached_property
     def contest(self) -> Contest:
         """The contest as it is now; asks the database."""
-        return self.station.noticeboard.read()
+        return self.seen.contest
+
+    @cached_property
+    def seen(self) -> Notice:
+        """The contest and its box as they are now; asks the database."""
+        return self.station.noticeboard.look()
 
     @property
     def edition(self) -> Edition:
@@ -144,11 +149,15 @@ class Visit:
         return HTMLResponse(self.print_out(template, **context), self.status)
 
     def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
+        # What reads the database also says which box it saw.
+        checkpoint = None if contest else self.seen.checkpoint
         contest = contest or self.contest
+        edition = contests.edition_of(contest.edition)
         return press.print_out(
             self.lang,
             template,
-            edition=contests.edition_of(contest.edition),
+            edition=edition,
+            laureates=edition.in_turn(self.at),
             contest=contest,
             state=str(contest.state(self.at)),
             at=self.at,
@@ -160,7 +169,8 @@ class Visit:
             translations=self.translations(),
             language_names=LANGUAGES,
             staff=self.member,
-            **{"form": self.form, **context},
+            on_shelf=shelf.items(),
+            **{"form": self.form, "checkpoint": checkpoint, **context},
         )
 
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -238,9 +248,7 @@ async def refuse_http(request: Request, problem: Exception) -> Response:
 def refusal_page(visit: Visit, sentence: Sentence) -> Response:
     # The board as last read: the database may be the very thing that is away.
     contest = visit.station.noticeboard.latest()
-    return visit.page(
-        "refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang), advice=""
-    )
+    return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang))
 
 
 def gather(*checks: Callable[[], object]) -> None:
