@@ -64,7 +64,8 @@ def send(site: str, voters: int, seconds: float, outcomes: Counter[str]) -> None
     while outcomes.total() < voters:
         while arrivals and arrivals[0] <= time.monotonic() - began:
             arrivals.pop(0)
-            address = f"{RANDOM.choice(FIRST_NAMES)}.{RANDOM.choice(NAMES)}.{series + len(arrivals)}@example.org"
+            name = f"{RANDOM.choice(FIRST_NAMES)}.{RANDOM.choice(NAMES)}.{series + len(arrivals)}"
+            address = f"{name}@{RANDOM.choice(NAMES)}{secrets.randbelow(90)}.example.org"
             Thread(target=_come, args=(site, address, taste, done), daemon=True).start()
         with suppress(Empty):
             outcomes[done.get(timeout=0.1)] += 1
@@ -82,7 +83,7 @@ def _come(site: str, address: str, taste: bytes, done: SimpleQueue[str]) -> None
 
     (way,) = RANDOM.choices(list(SHARES), list(SHARES.values()))
     try:
-        vote_once(site, address, choose, way, think=(1.5, 6))
+        vote_once(site, address, choose, way, patience=1)
         done.put("voted")
     except LookupError as reason:
         done.put(str(reason))
@@ -92,12 +93,14 @@ def _come(site: str, address: str, taste: bytes, done: SimpleQueue[str]) -> None
         done.put("lost the connection")
 
 
-def vote_once(
-    site: str, address: str, choose: Choose = secrets.choice, way: Way = "code", think: tuple[float, float] = (0, 0)
-) -> str:
-    """The receipt code, after `think` seconds (least, most) before each step. LookupError says what was not found,
-    HTTPError what the site refused."""
-    browser = Browser(site)
+def vote_once(site: str, address: str, choose: Choose = secrets.choice, way: Way = "code", patience: float = 0) -> str:
+    """The receipt code. With patience 1 people take the time they take, the letter most of all, with 0 none.
+
+    LookupError says what was not found, HTTPError what the site refused.
+    """
+    network = f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+    browser = Browser(site, network)
+    think, read = patience * RANDOM.uniform(1.5, 6), patience * max(11, RANDOM.lognormvariate(3.5, 0.6))
     home = browser.open("/")
     slugs = [field["value"] for field in _fields(home, "/bulletin") if field["type"] == "radio"]
     if not slugs:
@@ -109,34 +112,36 @@ def vote_once(
         raise LookupError("gave up after the letter")
     if way == "mistyped":
         with suppress(HTTPError):
-            browser.submit(waiting, "/confirmation", think, code=f"{(int(code[:3]) + 1) % 1000:03}{code[3:]}")
+            browser.submit(waiting, "/confirmation", read, code=f"{(int(code[:3]) + 1) % 1000:03}{code[3:]}")
     if way == "link":
-        end = browser.submit(browser.open(link), link, think)
+        end = browser.submit(browser.open(link), link, read)
     elif way == "elsewhere":
-        other = Browser(site)
-        end = other.submit(other.open(link), link, think, laureate=laureate)
+        other = Browser(site, network)
+        end = other.submit(other.open(link), link, read, laureate=laureate)
     else:
-        end = browser.submit(waiting, "/confirmation", think, code=code)
+        end = browser.submit(waiting, "/confirmation", read, code=code)
     if not (receipt := RECEIPT.search(end)):
         raise LookupError("ended without a receipt")
     return receipt[0]
 
 
 class Browser:
-    """One person's own, with its own cookies."""
+    """One person's own, with its own cookies, on a network of its own where one is named."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, network: str = "") -> None:
         self._site = site.rstrip("/")
+        self._headers = {"X-Forwarded-For": network} if network else {}
         self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor())
 
     def open(self, path: str, body: bytes | None = None) -> str:
-        request = Request(self._site + path, body, {"Sec-Fetch-Site": "same-origin"} if body else {})
+        headers = self._headers | ({"Sec-Fetch-Site": "same-origin"} if body else {})
+        request = Request(self._site + path, body, headers)
         with self._opener.open(request, timeout=CALL_SECONDS) as response:
             return str(response.read().decode())
 
-    def submit(self, page: str, action: str, think: tuple[float, float], **typed: str) -> str:
-        """Sends the form of `page` that goes to `action` as it stands, but for what was typed."""
-        time.sleep(RANDOM.uniform(*think))
+    def submit(self, page: str, action: str, seconds: float, **typed: str) -> str:
+        """Sends the form of `page` that goes to `action` as it stands, but for what was typed, after so long."""
+        time.sleep(seconds)
         kept = [field for field in _fields(page, action) if field["type"] != "radio" or "checked" in field]
         return self.open(action, urlencode({field["name"]: field["value"] for field in kept} | typed).encode())
 

@@ -22,6 +22,7 @@ WIDTHS = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LAST_HOUR = "2019-11-21T23:20:00+01:00"
 TOO_EARLY, EVE, MORNING = "2019-11-06T18:30:00+01:00", "2019-11-17", "2019-11-18T10:00:00+01:00"
+DOUBTFUL = "somebody@yopmail.com"
 # Voters by the hour of the eve, so that the chart of the jury has a shape.
 EVENING = {17: 2, 18: 5, 20: 9, 21: 14, 22: 6}
 ILOT, MEDICAL, PERMIS = "L’Îlot Femmes", "Bien-être médical", "Permis de Construire"
@@ -44,7 +45,9 @@ def show_a_day(browser: Browser, folder: Path) -> None:
     with demonstration_at(last, LAST_HOUR) as demo:
         Photographer(browser, demo).see("home-last-hour", "/")
     for hour, voters in EVENING.items():
-        with demonstration_at(folder, f"{EVE}T{hour}:00:00+01:00") as demo, ThreadPoolExecutor(4) as pool:
+        # They vote as fast as machines, which screening would see.
+        evening = demonstration_at(folder, f"{EVE}T{hour}:00:00+01:00", "--no-screening")
+        with evening as demo, ThreadPoolExecutor(4) as pool:
             list(pool.map(partial(come, demo), (f"voter-{hour}-{number}" for number in range(voters))))
     with demonstration_at(folder, MORNING) as demo:
         show_voting(browser, demo, folder)
@@ -88,6 +91,11 @@ def show_voting(browser: Browser, demo: Demonstration, folder: Path) -> None:
     elsewhere.choose(MEDICAL)
     elsewhere.press("Je confirme mon vote")
     elsewhere.shoot("already-counted")
+    doubtful = Photographer(browser, demo)
+    doubtful.ask_for_a_letter(PERMIS, DOUBTFUL)
+    doubtful.type_code(doubtful.read_code(DOUBTFUL))
+    doubtful.shoot("receipt-set-aside")
+    doubtful.see("check-set-aside", f"/urne?code={doubtful.receipt()}")
     voter.see("check", "/urne")
     voter.see("check-counted", f"/urne?code={receipt}")
     voter.see("check-unknown", "/urne?code=0000-0000-0000-0000")
@@ -157,6 +165,10 @@ def show_rooms(browser: Browser, demo: Demonstration) -> None:
     code = late.read_code("late@example.org")
     officer.act("Clore le vote avant la date", "La salle ferme plus tôt.", "CLORE")
     officer.shoot("bureau-closed")
+    group = officer.page.get_by_role("region", name="Adresses jetables")
+    group.get_by_label("Rejeter ces bulletins, sans les ouvrir").check()
+    group.get_by_label("Motif").fill("Adresse jetable.")
+    officer.press("Décider")
     late.type_code(code)
     late.shoot("too-late")
     late.see("home-closed", "/")
@@ -195,13 +207,15 @@ class Photographer(Visitor):
             self.page.emulate_media(color_scheme=scheme)
             for device, width in WIDTHS.items():
                 self.page.set_viewport_size({"width": width, "height": 800})
-                self.page.screenshot(path=ALBUM / f"{name}-{device}-{scheme}.png", full_page=True)
+                self.page.screenshot(
+                    path=ALBUM / f"{name}-{device}-{scheme}.png", full_page=True, animations="disabled"
+                )
         self.page.set_viewport_size({"width": PHONE, "height": 800})
 
 
-def demonstration_at(folder: Path, instant: str) -> AbstractContextManager[Demonstration]:
+def demonstration_at(folder: Path, instant: str, *options: str) -> AbstractContextManager[Demonstration]:
     (folder / "clock").write_text(instant, encoding="utf-8")
-    return demonstration(folder)
+    return demonstration(folder, *options)
 
 
 def come(demo: Demonstration, name: str, laureate: str | None = None) -> None:

@@ -38,12 +38,12 @@ class Demonstration:
 
 
 @contextmanager
-def demonstration(folder: Path) -> Iterator[Demonstration]:
+def demonstration(folder: Path, *options: str) -> Iterator[Demonstration]:
     """`vote demo` on a free port, as a newcomer starts it; Ctrl-C ends it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "vote", "demo", "--port", str(port), "--folder", str(folder)]
+    command = [sys.executable, "-m", "vote", "demo", "--port", str(port), "--folder", str(folder), *options]
     with (
         (folder / "log").open("a", encoding="utf-8") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,

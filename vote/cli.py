@@ -66,9 +66,11 @@ def main() -> None:
 @click.option("--port", default=8000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True,
               help="Where the demonstration keeps its data.")  # fmt: skip
-def demo(port: int, folder: Path) -> None:
+@click.option("--screening/--no-screening", default=True, show_default=True,
+              help="Whether suspect ballots are set aside.")  # fmt: skip
+def demo(port: int, folder: Path, screening: bool) -> None:
     """Serve a demonstration that needs no setting, on 18 November 2019."""
-    serving.demo(folder, port)
+    serving.demo(folder, port, screening=screening)
 
 
 @main.command()

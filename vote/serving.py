@@ -75,7 +75,7 @@ def work(chosen: Settings) -> None:
     database.close()
 
 
-def demo(folder: Path, port: int) -> None:
+def demo(folder: Path, port: int, *, screening: bool = True) -> None:
     """Make whatever is missing of a demonstration in `folder`, print what to open, and serve it on 127.0.0.1."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = settings.from_environ(
@@ -89,6 +89,9 @@ def demo(folder: Path, port: int) -> None:
             "VOTE_MIXING_MINUTES": "1",
             "VOTE_MAIL_FROM": "vote@example.org",
             "VOTE_PIGEONHOLE": str(folder / "letters"),
+            # A simulated crowd comes from many networks, and says so as a proxy of this machine would.
+            "VOTE_TRUSTED_PROXIES": "127.0.0.1",
+            "VOTE_SCREENING": "on" if screening else "off",
             "VOTE_CLOCK": _kept(folder / "clock", DEMO_CLOCK),
             "PORT": str(port),
         }
