@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from email.message import EmailMessage
 
-from people import EDITION, House, text_of
+from people import CONTEST, EDITION, House, text_of
 
-from vote import letters, outbox, sealing, station, witnesses
+from vote import letters, outbox, screening, sealing, station, witnesses
 
 ADDRESS = "marie@example.org"
 CODE = r"\b\d{3} \d{3}\b"
@@ -102,6 +102,9 @@ def test_letters_are_light_and_ready_to_travel(house: House) -> None:
     witnesses.ask(house.database, "juror@example.org", True)
     sealing.seal(house.database, house.station.sealer, house.clock.now())
     witnesses.write_to(house.database, house.station.sealer, house.clock.now())
+    house.officer()
+    house.voter("somebody@yopmail.com").vote()
+    screening.alert(house.database, CONTEST, house.clock.now())
     found = house.letters("")
     assert {str(letter["Subject"]) for letter in found} == set(letters.SUBJECTS.values())
     for letter in found:
