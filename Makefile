@@ -8,7 +8,7 @@ PYTHON  ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
 LOCALE  ?= vote/locale
-SAID    := Sentence Invalid Unknown Forbidden Conflict Expired Unavailable _refuse _require:2
+SAID    := Sentence Invalid WrongCode Unknown Forbidden Conflict Expired Unavailable _refuse _require:2
 
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -53,8 +53,8 @@ lighthouse: .venv/.checks ## Lighthouse, as a telephone, on home, receipt and re
 social: .venv/.checks ## the pictures that stand for pages where they are shared, into static/
 	@$(BIN)/python bench/social.py
 
-bench: .venv/.runtime ## seal, audit and prove a million ballots; QUICK=1 a hundred thousand
-	@$(BIN)/python bench/box.py --ballots $(if $(QUICK),100000,1000000)
+bench: .venv/.checks ## measure speed against its baselines, into bench/RESULTS.md; QUICK=1 in three minutes
+	@$(BIN)/python bench/speed.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9

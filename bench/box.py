@@ -34,10 +34,10 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = chosen.database or f"sqlite:///{Path(folder) / 'box.db'}"
-        _apart(fill, url, chosen.ballots)
+        apart(fill, url, chosen.ballots)
         print(f"{'step':<28}{'seconds':>10}{'peak MB':>10}")
         for name, step in (("seal", seal), ("audit", check), ("one proof of inclusion", prove)):
-            seconds, megabytes = _apart(step, url, chosen.ballots)
+            seconds, megabytes = apart(step, url, chosen.ballots)
             print(f"{name + f', {chosen.ballots:,} ballots':<28}{seconds:>10.4f}{megabytes:>10.0f}", flush=True)
 
 
@@ -115,7 +115,7 @@ def _sealer(edition: Edition) -> Sealer:
     return Sealer(edition.contest, signer, timedelta(hours=1), 10, secrets.token_bytes(16))
 
 
-def _apart(step: Callable[[str, int], float], url: str, ballots: int) -> tuple[float, float]:
+def apart(step: Callable[[str, int], float], url: str, ballots: int) -> tuple[float, float]:
     """Seconds that the step measured, and its process's peak memory in megabytes."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measured, (step, url, ballots))

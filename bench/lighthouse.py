@@ -66,7 +66,7 @@ def measure(demo: Demonstration, address: str, folder: str, cookie: str = "") ->
 def _environment() -> dict[str, str]:
     import os  # noqa: PLC0415 (node needs the path and the home that this process has)
 
-    return dict(os.environ)  # noqa: TID251
+    return dict(os.environ)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -21,6 +21,7 @@ from vote.addresses import Address
 from vote.app import create_app
 from vote.carriers import Pigeonhole
 from vote.db import Database
+from vote.errors import Unavailable
 from vote.languages import address as in_language
 from vote.models import Role, Table
 from vote.settings import Settings
@@ -85,13 +86,21 @@ class House:
     def database(self) -> Database:
         return self.station.database
 
+    def _look(self) -> None:
+        with suppress(Unavailable):
+            self.station.noticeboard.keep_up()
+
     def client(self) -> TestClient:
         """Another browser. All of them share the loop on which the station runs."""
         client = TestClient(
             self.app, base_url=SITE, headers={"Sec-Fetch-Site": "same-origin"}, raise_server_exceptions=True
         )
         client.portal = self.main.portal
-        client.event_hooks = {"response": [pages_inspector.visit]}
+        # What another node changed shows within a quarter of a second: nobody here waits for it.
+        client.event_hooks = {
+            "request": [lambda _: self._look()],
+            "response": [pages_inspector.visit],
+        }
         return client
 
     def contents(self) -> dict[str, list[str]]:

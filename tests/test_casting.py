@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from vote import casting, contests, tally
-from vote.casting import Booth, Confirmation, Receipt, Request
+from vote.casting import Booth, Confirmation, Receipt, Request, WrongCode
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Envelope, OutgoingLetter, Table, Turnout, Verification
@@ -121,7 +121,7 @@ def test_the_code_of_somebody_else_proves_nothing(here: Booth) -> None:
 def test_five_wrong_codes_use_up_the_letter_even_in_one_transaction(here: Booth) -> None:
     first = ask(here, [b"marie"], MORNING)[0]
     outcomes = confirm(here, *[ballot(first, code=wrong(first))] * TRIES, ballot(first, code=code_of(first)))
-    assert [type(outcome) for outcome in outcomes] == [Invalid] * 4 + [Expired] * 2
+    assert [type(outcome) for outcome in outcomes] == [WrongCode] * 4 + [Expired] * 2
     assert "un essai" in str(outcomes[3])
     assert isinstance(confirm(here, ballot(first, code=code_of(first)))[0], Expired)
 
@@ -174,14 +174,14 @@ def test_another_browser_learns_that_the_vote_is_counted_only_with_the_mailbox_p
     cast(here, b"marie")
     verification = ask(here, [b"marie"], MORNING)[0]
     assert isinstance(confirm(here, ballot(verification))[0], AlreadyCounted)
-    assert type(confirm(here, ballot(verification, code=wrong(verification)))[0]) is Invalid
+    assert type(confirm(here, ballot(verification, code=wrong(verification)))[0]) is WrongCode
 
 
 def test_one_refusal_in_a_transaction_concerns_one_voter(here: Booth) -> None:
     marie, paul, zoe = ask(here, [b"marie", b"paul", b"zoe"], MORNING)
     entries = [ballot(b"unknown"), ballot(marie), ballot(paul, code=wrong(paul)), ballot(marie), ballot(zoe, None)]
     outcomes = confirm(here, *entries)
-    assert [type(outcome) for outcome in outcomes] == [Expired, Receipt, Invalid, AlreadyCounted, Invalid]
+    assert [type(outcome) for outcome in outcomes] == [Expired, Receipt, WrongCode, AlreadyCounted, Invalid]
     assert balance(here) == Balance(1, 1, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from people import EDITION, House, text_of
@@ -131,7 +132,7 @@ def test_a_letter_asked_for_before_the_vote_and_leaving_after_it_holds_no_code(h
     with house.database.reading() as session:
         letter = letters.write(session, head, late, house.clock.now())
     assert letter is not None
-    assert letter["Subject"] == "Votre vote est déjà compté"
+    assert message_from_bytes(letter, policy=policy.default)["Subject"] == "Votre vote est déjà compté"
 
 
 def test_a_letter_to_the_staff_names_the_room_and_lasts_fifteen_minutes(house: House) -> None:

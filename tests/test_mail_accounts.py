@@ -80,7 +80,7 @@ def send(server: Smtp) -> Delivery:
     letter.set_content("Bonjour")
     carrier = SmtpCarrier(server)
     try:
-        return carrier.carry(letter, "marie@example.org")
+        return carrier.carry(letter.as_bytes(), "vote@example.org", "marie@example.org")
     finally:
         carrier.close()
 

@@ -157,3 +157,26 @@ def test_a_process_that_cannot_start_says_why_in_one_sentence(site: Site) -> Non
     empty = f"sqlite:///{site.folder / 'empty.db'}"
     assert "vote db upgrade" in is_told("serve", DATABASE_URL=empty)
     assert "VOTE_PEPPER is missing" in is_told("worker", VOTE_PEPPER="")
+
+
+def test_on_sqlite_a_second_process_refuses_to_start_in_one_sentence(site: Site) -> None:
+    other, elsewhere = {**site.settings, "PORT": str(free_port())}, site.folder / "other"
+    elsewhere.mkdir()
+    with running("serve", "--web-only", settings=site.settings, folder=site.folder) as web:
+        web.wait_until_up(site.url)
+        for words in (("serve", "--web-only"), ("serve",)):
+            with running(*words, settings=other, folder=elsewhere) as second:
+                assert second.process.wait(60) != 0
+                assert "Another web process works on" in second.said
+                assert len(second.said.strip().splitlines()) == 1
+        # A worker beside one that only takes votes has its own place; of workers there is one, too.
+        with running("worker", settings=site.settings, folder=site.folder) as worker:
+            time.sleep(1)
+            with running("worker", settings=other, folder=elsewhere) as third:
+                assert third.process.wait(60) != 0
+                assert "Another worker process works on" in third.said
+            worker.stop()
+        web.stop()
+    with running("serve", settings=site.settings, folder=site.folder) as after:
+        after.wait_until_up(site.url)
+        after.stop()

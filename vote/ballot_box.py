@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from vote import merkle
@@ -20,6 +20,8 @@ from vote.models import Lot, Minute, SealedBallot, SignedCheckpoint, Tile
 from vote.notes import Checkpoint, Signer
 
 CHUNK = 5000
+
+SEALED_AMONG = select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(bindparam("codes", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,7 @@ def find(session: Session, contest: str, ballot_code: bytes) -> Place | None:
 
 def sealed_among(session: Session, ballot_codes: Iterable[bytes]) -> set[bytes]:
     """Those of these ballots that are sealed."""
-    return set(
-        session.scalars(select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(list(ballot_codes))))
-    )
+    return set(session.scalars(SEALED_AMONG, {"codes": list(ballot_codes)}))
 
 
 def consistency(session: Session, contest: str, old: int, new: int) -> list[bytes]:

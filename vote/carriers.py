@@ -6,7 +6,7 @@ import logging
 import smtplib
 import ssl
 import time
-from email import message_from_bytes, policy
+from email import message_from_string, policy
 from email.message import EmailMessage
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class Carrier(Protocol):
     """One way out, used by one thread at a time."""
 
-    def carry(self, message: EmailMessage, address: str) -> Delivery:
+    def carry(self, message: bytes, sender: str, address: str) -> Delivery:
         """SENT once accepted, REFUSED for good, or WAITING where a later try may succeed. Never raises."""
         ...
 
@@ -39,7 +39,7 @@ class SmtpCarrier:
         self._connection: smtplib.SMTP | None = None
         self._last_used = 0.0
 
-    def carry(self, message: EmailMessage, address: str) -> Delivery:
+    def carry(self, message: bytes, sender: str, address: str) -> Delivery:
         try:
             connection = self._connect()
         except (smtplib.SMTPException, OSError, UnicodeError) as problem:
@@ -47,7 +47,7 @@ class SmtpCarrier:
             log.warning("the mail server cannot be reached: %s", _reason(problem))
             return Delivery.WAITING
         try:
-            connection.send_message(message, to_addrs=[address])
+            connection.sendmail(sender, [address], message, _options(connection, address))
         except smtplib.SMTPRecipientsRefused as refusal:
             (code, _), *_rest = refusal.recipients.values()
             return self._give_back(code)
@@ -107,6 +107,16 @@ def _open(server: Smtp) -> smtplib.SMTP:
     return connection
 
 
+def _options(connection: smtplib.SMTP, address: str) -> list[str]:
+    """What to ask of the server for this address (RFC 6531). Raises SMTPNotSupportedError."""
+    if address.isascii():
+        return []
+    connection.ehlo_or_helo_if_needed()
+    if not connection.has_extn("smtputf8"):
+        raise smtplib.SMTPNotSupportedError("the server takes no address outside ASCII")
+    return ["SMTPUTF8", "BODY=8BITMIME"]
+
+
 def _reason(problem: BaseException) -> str:
     """The kind and code of a failure; a server's own words may quote an address and stay out of the log."""
     code = getattr(problem, "smtp_code", "")
@@ -120,9 +130,9 @@ class Pigeonhole:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def carry(self, message: EmailMessage, address: str) -> Delivery:
+    def carry(self, message: bytes, sender: str, address: str) -> Delivery:
         written = self._folder / f"{time.time_ns():020d}-{_fingerprint(address)}"
-        written.write_bytes(message.as_bytes())
+        written.write_bytes(message)
         written.rename(written.with_suffix(".eml"))
         return Delivery.SENT
 
@@ -133,7 +143,7 @@ class Pigeonhole:
         """The latest letters, newest first; those to one address where it is given."""
         pattern = f"*-{_fingerprint(address)}.eml" if address else "*.eml"
         paths = sorted(self._folder.glob(pattern), reverse=True)[:most]
-        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
+        return [message_from_string(path.read_text(encoding="utf-8"), policy=policy.default) for path in paths]
 
 
 def _fingerprint(address: str) -> str:

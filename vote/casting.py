@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, literal, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from vote import ballot_box, contests, envelope, marks, outbox, poll_book, screening, signals, tally, throttle
-from vote.db import Database, insert
+from vote.db import Database, dialect, insert, insert_in
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import (
@@ -26,6 +29,7 @@ from vote.models import (
     RejectedBallot,
     Rule,
     State,
+    Table,
     Verification,
 )
 from vote.outbox import NewLetter
@@ -35,6 +39,16 @@ from vote.throttle import Asked
 from vote.tokens import Keys
 
 PURPOSE = "vote"
+
+LOCKED = (
+    select(Verification)
+    .where(Verification.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Verification.id)
+    .with_for_update()
+)
+WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(
+    Envelope.ballot_code.in_(bindparam("codes", expanding=True))
+)
 
 CHOOSE = Sentence("Choisissez une des structures lauréates : aucune n’est cochée.")
 ALREADY = Sentence("Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire.")
@@ -100,6 +114,14 @@ class Receipt:
     aside: bool = False
 
 
+class WrongCode(Invalid):
+    """Another code may be typed, until `expires_at`."""
+
+    def __init__(self, sentence: str, verification: Verification, **values: object) -> None:
+        super().__init__(sentence, field="code", **values)
+        self.expires_at, self.delivery = verification.expires_at, verification.delivery
+
+
 def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[bytes | Refusal | Toll]:
     """Give each request a verification and its letter, in one transaction. Answers verification ids, in order.
 
@@ -133,7 +155,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
             if asked.voter_key not in quiet:
                 letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
         if fresh:
-            session.execute(insert(session, Verification), fresh)
+            session.execute(_insert(dialect(session), Verification), fresh)
         outbox.post(session, letters, at)
         # After their letters: whoever holds both a letter and its verification took them in this order.
         for verification in again:
@@ -243,7 +265,7 @@ def _judge(keys: Keys, verification: Verification | None, confirmation: Confirma
     tries = (
         Sentence("il vous reste {left:number} essais", left=left) if left > 1 else Sentence("il vous reste un essai")
     )
-    return Invalid("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", field="code", tries=tries)
+    return WrongCode("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", verification, tries=tries)
 
 
 def _cast(
@@ -279,7 +301,7 @@ def _cast(
         }
         for place, arrival, suspicion in zip(places, arrivals, suspicions, strict=True)
     ]
-    session.execute(insert(session, Envelope), envelopes)
+    session.execute(_insert(dialect(session), Envelope), envelopes)
     votes = Counter(str(row["laureate"]) for row in envelopes if row["suspicion"] is None)
     votes.subtract(leaving)
     tally.move(session, booth.contest, booth.slot, votes, len(places), at)
@@ -338,7 +360,7 @@ def _find_again(
 ) -> None:
     """Answer those whose vote was counted before: with their receipt where their browser holds it."""
     left = [place for place in proven if place not in outcomes]
-    left += [place for place, outcome in outcomes.items() if isinstance(outcome, Expired)]
+    left += [place for place, outcome in outcomes.items() if isinstance(outcome, Expired | WrongCode)]
     if not left:
         return
     codes = [confirmations[place].ballot_code for place in left]
@@ -354,8 +376,7 @@ def _find_again(
 
 def _cast_among(session: Session, codes: Sequence[bytes]) -> dict[bytes, bool]:
     """Those of these ballots that were cast, and whether each is set aside, or was rejected."""
-    rows = select(Envelope.ballot_code, Envelope.aside()).where(Envelope.ballot_code.in_(codes))
-    found = {row[0]: bool(row[1]) for row in session.execute(rows)}
+    found = {row[0]: bool(row[1]) for row in session.execute(WAITING_AMONG, {"codes": codes})}
     left = [code for code in codes if code not in found]
     rejected = session.scalars(select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(left)))
     return found | dict.fromkeys(rejected, True) | dict.fromkeys(ballot_box.sealed_among(session, left), False)
@@ -364,6 +385,12 @@ def _cast_among(session: Session, codes: Sequence[bytes]) -> dict[bytes, bool]:
 def _disowned_among(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
     rows = select(Disowned.voter_key).where(Disowned.contest == contest, Disowned.voter_key.in_(set(voter_keys)))
     return set(session.scalars(rows))
+
+
+@cache
+def _insert(dialect_name: str, table: type[Table]) -> ReturningInsert[Any]:
+    """All rows in one statement, which is what RETURNING makes of them: each one more is a wait for the interpreter."""
+    return insert_in(dialect_name, table).returning(literal(1))
 
 
 def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[bytes, Verification]:
@@ -379,8 +406,7 @@ def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[b
 
 def _locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Verification]:
     # Locked in one order by every node, so that tries are counted exactly and nobody waits crosswise.
-    rows = select(Verification).where(Verification.id.in_(set(ids))).order_by(Verification.id).with_for_update()
-    return {verification.id: verification for verification in session.scalars(rows)}
+    return {verification.id: verification for verification in session.scalars(LOCKED, {"ids": set(ids)})}
 
 
 def _new_verification(contest: str, identifier: bytes, asked: Request, at: datetime) -> dict[str, object]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from vote import audit, ballot_box, editions, minutes, sealing, tally
@@ -16,11 +16,12 @@ from vote.db import Database, take_turn
 from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
 from vote.languages import Sentence
-from vote.models import Act, Contest, Laureate, Signature, State
+from vote.models import Act, Contest, Laureate, Minute, Signature, SignedCheckpoint, State
 from vote.sealing import Sealer
 
 LOCK = 0x5343_5255_5449  # "SCRUTI": shared by all who cast, exclusive for an act on the contest
 ALONE = {"key_share": True}  # lets foreign keys pass: a stream of those would keep an act waiting as well
+SHARED = select(Contest).where(Contest.slug == bindparam("of")).with_for_update(read=True)
 LONGEST_REASON = 500
 LONGEST_EXTENSION = timedelta(days=60)
 
@@ -39,11 +40,19 @@ def read(session: Session, slug: str) -> Contest:
     return contest
 
 
+def marks(session: Session, slug: str) -> object:
+    """Something else whenever the contest, its minutes or its box's checkpoints have changed; cheap to ask again."""
+    minute = select(func.max(Minute.number)).where(Minute.contest == slug).scalar_subquery()
+    checkpoint = select(func.max(SignedCheckpoint.number)).where(SignedCheckpoint.contest == slug).scalar_subquery()
+    dates = Contest.opens_at, Contest.closes_at, Contest.closed_at, Contest.published_at
+    return session.execute(select(*dates, minute, checkpoint).where(Contest.slug == slug)).one_or_none()
+
+
 def shared(session: Session, slug: str) -> Contest:
     """The contest for a commit of votes: no act is acknowledged before that commit, and earlier ones are seen here."""
     # The turn, because a closure would wait without end for a row that voters, one after the other, always share.
     take_turn(session, LOCK, shared=True)
-    return session.get_one(Contest, slug, with_for_update={"read": True})
+    return session.scalars(SHARED, {"of": slug}).one()
 
 
 def alone(session: Session, slug: str) -> Contest:

@@ -142,8 +142,17 @@ class Turn:
 
 def insert(session: Session, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows ON CONFLICT, in the dialect of this session."""
+    return insert_in(dialect(session), table)
+
+
+def dialect(session: Session) -> str:
+    """By its name statements are made once and kept: making one costs as much as executing it."""
+    return session.get_bind().dialect.name
+
+
+def insert_in(dialect_name: str, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
     target: Table = table.__table__
-    return sqlite.insert(target) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(target)
+    return sqlite.insert(target) if dialect_name == "sqlite" else postgresql.insert(target)
 
 
 def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from vote import ballot_box, envelope, poll_book, press, tally
+from vote import ballot_box, envelope, tally
 from vote.editions import Edition
 from vote.languages import Sentence, address
-from vote.models import LetterKind, SignIn, Staff, Verification
+from vote.models import LetterKind, Signature, SignIn, Staff, Verification
 from vote.outbox import Posted
+from vote.press import Forme
 from vote.tokens import Keys
+
+BLANKS = ("code", "link", "note")  # what differs from one letter of a kind to the next
+BOUNDARY = b"=_an_alternative"  # quoted-printable never holds "=_"
+PART = b'--%s\r\nContent-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n'
+
+ASKED = select(
+    Verification.expires_at,
+    exists()
+    .where(Signature.contest == Verification.contest, Signature.voter_key == Verification.voter_key)
+    .label("signed"),
+).where(Verification.id == bindparam("subject"))
 
 SUBJECTS = {
     "vote": Sentence("Votre code pour confirmer votre vote"),
@@ -38,8 +54,8 @@ class Letterhead:
     public_url: str
 
 
-def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
-    """The letter as it leaves at `at`, or None when its subject is gone or expired and nothing should be sent."""
+def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
+    """The letter as it leaves at `at`, an RFC 5322 message, or None when its subject is gone or expired."""
     if letter.kind == LetterKind.SIGN_IN:
         return _sign_in(session, head, letter, at)
     if letter.kind == LetterKind.CHECKPOINT:
@@ -49,13 +65,13 @@ def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> E
     return _vote(session, head, letter, at)
 
 
-def _vote(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
-    verification = session.get(Verification, letter.id)
-    if verification is None or verification.expires_at <= at:
+def _vote(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
+    asked = session.execute(ASKED, {"subject": letter.id}).one_or_none()
+    if asked is None or asked.expires_at <= at:
         return None
-    contest = head.edition.contest
-    if poll_book.has_signed(session, contest, verification.voter_key):
+    if asked.signed:
         return _compose(head, letter, "already", at)
+    contest = head.edition.contest
     token = envelope.link_token(head.keys, contest, letter.id)
     return _compose(
         head,
@@ -64,11 +80,11 @@ def _vote(session: Session, head: Letterhead, letter: Posted, at: datetime) -> E
         at,
         code=grouped(head.keys.code("vote", letter.id)),
         link=head.public_url + address(f"/confirmation/{token}", letter.language),
-        minutes=_minutes_left(verification.expires_at, at),
+        minutes=_minutes_left(asked.expires_at, at),
     )
 
 
-def _sign_in(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
+def _sign_in(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
     sign_in = session.get(SignIn, letter.id)
     if sign_in is None or sign_in.expires_at <= at or sign_in.used_at is not None:
         return None
@@ -85,33 +101,67 @@ def _sign_in(session: Session, head: Letterhead, letter: Posted, at: datetime) -
     )
 
 
-def _checkpoint(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
+def _checkpoint(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
     signed = ballot_box.last_checkpoint(session, head.edition.contest)
     if signed is None:
         return None
     return _compose(head, letter, "checkpoint", at, note=signed.note, size=signed.size, signed_at=signed.at)
 
 
-def _alert(session: Session, head: Letterhead, letter: Posted, at: datetime) -> EmailMessage | None:
+def _alert(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
     aside = tally.aside(session, head.edition.contest)
     return _compose(head, letter, "alert", at, aside=aside, link=f"{head.public_url}/bureau") if aside else None
 
 
-def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> EmailMessage:
-    message = EmailMessage()
-    sender = head.edition.mail_sender.in_(letter.language)
-    message["From"] = MailAddress(sender, addr_spec=head.mail_from)
-    message["To"] = letter.address
-    message["Subject"] = SUBJECTS[name].in_(letter.language)
-    message["Date"] = format_datetime(at)
+def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> bytes:
+    if not letter.address.isprintable():
+        raise ValueError("an address is one line: what follows would be headers")
+    blanks = {blank: context.pop(blank) for blank in BLANKS if blank in context}
+    frame = _frame(head, name, letter.language, tuple(blanks), tuple(sorted(context.items())))
     # The same for every try, so that a mailbox which received a letter twice may show it once.
-    message["Message-ID"] = f"<{sha256(letter.id).hexdigest()[:32]}.{name}@{head.mail_from.partition('@')[2]}>"
+    message_id = f"{sha256(letter.id).hexdigest()[:32]}.{name}@{head.mail_from.partition('@')[2]}"
+    own = f"To: {letter.address}\r\nDate: {format_datetime(at)}\r\nMessage-ID: <{message_id}>\r\n"
+    return b"".join(
+        (
+            own.encode(),  # UTF-8 where the address asks for it (RFC 6532)
+            frame.head,
+            _part("plain", frame.text.fill(blanks, escaped=False)),
+            _part("html", frame.html.fill(blanks)),
+            b"--%s--\r\n" % BOUNDARY,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """All that letters of one kind have in common: headers as bytes, bodies with blanks."""
+
+    head: bytes
+    text: Forme
+    html: Forme
+
+
+@lru_cache(maxsize=512)
+def _frame(
+    head: Letterhead, name: str, language: str, blanks: tuple[str, ...], context: tuple[tuple[str, Any], ...]
+) -> Frame:
+    message = EmailMessage(policy=SMTP)
+    message["From"] = MailAddress(head.edition.mail_sender.in_(language), addr_spec=head.mail_from)
+    message["Subject"] = SUBJECTS[name].in_(language)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    shared = {"edition": head.edition, "site": head.public_url + address("", letter.language), **context}
-    message.set_content(press.print_out(letter.language, f"letters/{name}.txt", **shared))
-    message.add_alternative(press.print_out(letter.language, f"letters/{name}.html", **shared), subtype="html")
-    message["Content-Language"] = letter.language  # set before, it would go with the first part
-    return message
+    message["Content-Language"] = language
+    message["MIME-Version"] = "1.0"
+    message["Content-Type"] = f'multipart/alternative; boundary="{BOUNDARY.decode()}"'
+    shared = {"edition": head.edition, "site": head.public_url + address("", language), **dict(context)}
+    text, html = (Forme(language, f"letters/{name}.{kind}", blanks, **shared) for kind in ("txt", "html"))
+    head_only = message.as_bytes().partition(b"\r\n\r\n")[0]
+    return Frame(head_only + b"\r\n\r\n", text, html)
+
+
+def _part(kind: str, text: bytes) -> bytes:
+    """One body, quoted-printable (RFC 2045, 6.7): no server needs to be able to do more than ASCII."""
+    body = b2a_qp(text, istext=True).replace(b"\n", b"\r\n")
+    return PART % (BOUNDARY, kind.encode(), body)
 
 
 def grouped(code: str) -> str:

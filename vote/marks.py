@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +14,7 @@ from disposable_email_domains import blocklist
 from vote.tokens import Keys
 
 MARK_BYTES = 12
+IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291, 2.5.5.2
 
 # Providers that anybody may have a mailbox at: how many of their addresses vote says nothing about any one of them.
 COMMON = frozenset(Path(__file__).with_name("providers.txt").read_text(encoding="ascii").split())
@@ -35,14 +36,14 @@ def networks(keys: Keys, host: str | None, at: datetime) -> tuple[bytes, ...]:
     They are called otherwise each day, so that nothing tells who came back. None where there is no address to go by.
     """
     try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in (host or "") else socket.AF_INET, host or "")
+    except (OSError, ValueError):
         return ()
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    day = f"{at.astimezone(UTC):%Y-%m-%d}"
-    kept = (3,) if address.version == 4 else (8, 6)
-    return tuple(_mark(keys, "network", day.encode() + address.packed[:octets]) for octets in kept)
+    if packed.startswith(IPV4_MAPPED):
+        packed = packed[len(IPV4_MAPPED) :]
+    day = at.astimezone(UTC).date().isoformat().encode()
+    kept = (3,) if len(packed) == 4 else (8, 6)
+    return tuple(_mark(keys, "network", day + packed[:octets]) for octets in kept)
 
 
 def domain(keys: Keys, name: str) -> Domain:

@@ -7,13 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Insert, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from vote.addresses import provider
-from vote.db import Database, insert
+from vote.db import Database, dialect, insert, insert_in
 from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Verification
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
@@ -61,11 +62,6 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
 
     A letter that still waits for the same subject is not doubled: it goes to the address given last, at once.
     """
-    statement = insert(session, OutgoingLetter)
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={name: statement.excluded[name] for name in ("address", "language", "due_at", "posted_at", "tries")},
-    )
     rows = {
         letter.subject: {
             "id": letter.subject,
@@ -80,7 +76,16 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
     }
     if rows:
         # In one order for all nodes, so that two of them never wait for each other crosswise.
-        session.execute(statement, [rows[subject] for subject in sorted(rows)])
+        session.execute(_post(dialect(session)), [rows[subject] for subject in sorted(rows)])
+
+
+@cache
+def _post(dialect_name: str) -> Insert:
+    statement = insert_in(dialect_name, OutgoingLetter)
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: statement.excluded[name] for name in ("address", "language", "due_at", "posted_at", "tries")},
+    )
 
 
 def take(database: Database, at: datetime, most: int) -> list[Posted]:
@@ -129,19 +134,42 @@ def settle(database: Database, outcomes: Sequence[tuple[Posted, Delivery | None]
     """Sent, or refused for good: the address goes, the outcome stays with the verification. Waiting: a later try.
     None, where there was nothing left to say: the address goes."""
     fared: Counter[tuple[str, str, int]] = Counter()
+    ended: dict[Delivery | None, list[Posted]] = {}
     with database.writing() as session:
         for letter, outcome in sorted(outcomes, key=lambda settled: settled[0].id):
-            # The owner may have corrected the address meanwhile: that is another letter, and it stays.
-            mine = (OutgoingLetter.id == letter.id) & (OutgoingLetter.address == letter.address)
             if outcome is Delivery.WAITING and letter.tries < MOST_TRIES:
                 wait = timedelta(seconds=DELAYS[min(letter.tries, len(DELAYS)) - 1])
-                session.execute(update(OutgoingLetter).where(mine).values(due_at=at + wait))
+                session.execute(update(OutgoingLetter).where(_mine([letter])).values(due_at=at + wait))
                 fared[provider(letter.address), "delayed", 0] += letter.tries == 1
-            elif session.execute(delete(OutgoingLetter).where(mine).returning(OutgoingLetter.id)).first() and outcome:
-                kept = Delivery.REFUSED if outcome is Delivery.WAITING else outcome
-                session.execute(update(Verification).where(Verification.id == letter.id).values(delivery=kept))
-                fared[provider(letter.address), kept, _within(letter, at)] += 1
+            else:
+                ended.setdefault(Delivery.REFUSED if outcome is Delivery.WAITING else outcome, []).append(letter)
+        for outcome, some in ended.items():
+            gone = set(session.scalars(delete(OutgoingLetter).where(_mine(some)).returning(OutgoingLetter.id)))
+            if outcome is None:
+                continue
+            kept = update(Verification).where(Verification.id.in_(gone)).values(delivery=outcome)
+            session.execute(kept.execution_options(synchronize_session=False))
+            fared.update((provider(one.address), str(outcome), _within(one, at)) for one in some if one.id in gone)
         _count(session, fared)
+
+
+def put_back(database: Database, letters: Sequence[Posted], at: datetime) -> None:
+    """What a postman took and did not try is due again at once, for anybody."""
+    if not letters:
+        return
+    with database.writing() as session:
+        session.execute(
+            update(OutgoingLetter)
+            .where(_mine(letters))
+            .values(due_at=at, tries=OutgoingLetter.tries - 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _mine(letters: Sequence[Posted]) -> ColumnElement[bool]:
+    # The owner may have corrected the address meanwhile: that is another letter, and it stays.
+    taken = [(letter.id, letter.address) for letter in letters]
+    return tuple_(OutgoingLetter.id, OutgoingLetter.address).in_(taken)
 
 
 def _within(letter: Posted, at: datetime) -> int:

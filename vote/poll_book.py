@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from functools import cache
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.addresses import Address
-from vote.db import insert
+from vote.db import dialect, insert_in
 from vote.models import Signature
+
+SIGNED_AMONG = select(Signature.voter_key).where(
+    Signature.contest == bindparam("of"), Signature.voter_key.in_(bindparam("wanted", expanding=True))
+)
 
 
 def voter_key(pepper: bytes, contest: str, address: Address) -> bytes:
@@ -24,8 +30,12 @@ def sign(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[byt
     rows = [{"contest": contest, "voter_key": key} for key in sorted(set(voter_keys))]
     if not rows:
         return set()
-    statement = insert(session, Signature).on_conflict_do_nothing().returning(Signature.voter_key)
-    return set(session.execute(statement, rows).scalars())
+    return set(session.execute(_sign(dialect(session)), rows).scalars())
+
+
+@cache
+def _sign(dialect_name: str) -> ReturningInsert[bytes]:
+    return insert_in(dialect_name, Signature).on_conflict_do_nothing().returning(Signature.voter_key)
 
 
 def has_signed(session: Session, contest: str, voter_key: bytes) -> bool:
@@ -41,8 +51,7 @@ def signed_among(session: Session, contest: str, voter_keys: Iterable[bytes]) ->
     wanted = set(voter_keys)
     if not wanted:
         return set()
-    rows = select(Signature.voter_key).where(Signature.contest == contest, Signature.voter_key.in_(wanted))
-    return set(session.scalars(rows))
+    return set(session.scalars(SIGNED_AMONG, {"of": contest, "wanted": wanted}))
 
 
 def shuffle(session: Session, contest: str) -> None:

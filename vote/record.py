@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fpdf import FPDF
-from fpdf.enums import WrapMode
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, contests, results, words
@@ -15,6 +14,9 @@ from vote.errors import Conflict
 from vote.languages import Sentence
 from vote.models import Act, Contest, Minute, SignedCheckpoint
 from vote.results import Results
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 NOT_YET = Sentence("Le procès-verbal paraît avec les résultats ; ils ne sont pas encore proclamés.")
 ACTS = {
@@ -59,6 +61,8 @@ def read(session: Session, contest: Contest) -> Record:
 
 def pdf(record: Record) -> bytes:
     """The record as a PDF, in French; the same bytes for the same record."""
+    from fpdf import FPDF  # noqa: PLC0415 (24 MB, wanted once in a contest)
+
     page = FPDF()
     page.core_fonts_encoding = "windows-1252"
     page.set_creation_date(record.final.at)
@@ -114,7 +118,7 @@ def _paragraph(page: FPDF, text: str) -> None:
 
 def _code(page: FPDF, text: str) -> None:
     page.set_font("Courier", "", 7.5)
-    page.multi_cell(0, 4, _plain(text.strip()), new_x="LMARGIN", new_y="NEXT", wrapmode=WrapMode.CHAR)
+    page.multi_cell(0, 4, _plain(text.strip()), new_x="LMARGIN", new_y="NEXT", wrapmode="CHAR")  # type: ignore[arg-type]
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from vote import contests, minutes, poll_book, tally
+from vote import contests, minutes, tally
 from vote.editions import Laureate
 from vote.models import Contest, Minute
 from vote.tally import Standing
@@ -41,7 +41,7 @@ class Results:
 def read(session: Session, contest: Contest) -> tuple[Results | None, int, Sequence[Minute]]:
     """The results, the turnout, and the minutes; before publication no results and no minutes."""
     if contest.published_at is None or contest.results is None:
-        return None, poll_book.signatures(session, contest.slug), ()
+        return None, sum(hour.votes for hour in tally.hours(session, contest.slug)), ()
     rows = tally.standings(contests.edition_of(contest.edition), contest.results["votes"])
     turnout = contest.results["signatures"]
     published = Results(contest.slug, sorted(rows, key=lambda row: row.rank), contest.results["ballots"], turnout)

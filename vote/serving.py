@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import secrets
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
 import uvicorn
+from sqlalchemy import make_url
 
 from vote import addresses, contests, doorstep, editions, logbook, schema, settings, staff, station
 from vote.app import create_app
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.editions import Edition
+from vote.errors import Misuse
 from vote.languages import Sentence
 from vote.models import Role
 from vote.settings import Settings
@@ -34,11 +39,24 @@ DEMO_STAFF = (
 def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None = None) -> None:
     """Serve until SIGTERM; then finish what waits, and return."""
     logbook.keep(chosen.log_level)
+    _share_the_interpreter()
+    with _the_only(chosen, "web", *(["worker"] if work_here else [])):
+        _serve(chosen, host, work_here, clock)
+
+
+def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) -> None:
     contest = _loaded(chosen).contest
-    app = create_app(chosen, clock or _clock(chosen), contest=contest, work_here=work_here)
+    server: uvicorn.Server | None = None
+    app = create_app(
+        chosen,
+        clock or _clock(chosen),
+        contest=contest,
+        work_here=work_here,
+        leaving=lambda: server is not None and server.should_exit,
+    )
     # Once uvicorn has drained, it raises the signal again, which would end the process short of returning.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=chosen.port,
@@ -52,11 +70,21 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
         timeout_graceful_shutdown=20,
         **doorstep.options(),
     )
+    server = uvicorn.Server(config)
+    # What is here now stays: the collector of cycles need not look through it again and again.
+    gc.freeze()
+    server.run()
 
 
 def work(chosen: Settings) -> None:
     """Carry letters and keep house until SIGTERM or Ctrl-C."""
     logbook.keep(chosen.log_level)
+    _share_the_interpreter()
+    with _the_only(chosen, "worker"):
+        _work(chosen)
+
+
+def _work(chosen: Settings) -> None:
     edition = _loaded(chosen)
     database, keys = Database(chosen.database_url), Keys(chosen.secrets)
     worker = Worker(
@@ -110,6 +138,32 @@ def demo(folder: Path, port: int) -> None:
     database.close()
     with _clock_kept(folder / "clock", clock):
         serve(chosen, host="127.0.0.1", work_here=True, clock=clock)
+
+
+@contextmanager
+def _the_only(chosen: Settings, *roles: str) -> Iterator[None]:
+    """On SQLite one process takes the votes and one, the same or a worker beside it, does the rest. Raises Misuse.
+
+    The locks are the system's, and gone with the process, however it ends.
+    """
+    url = make_url(chosen.database_url)
+    with ExitStack() as held:
+        for role in roles if url.get_backend_name() == "sqlite" else ():
+            lock = Path(f"{url.database}.{role}")
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                fcntl.flock(held.enter_context(lock.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as taken:
+                raise Misuse(
+                    f"Another {role} process works on {url.database}: on SQLite there is one (and `vote worker` only "
+                    "beside `vote serve --web-only`); for more, use PostgreSQL."
+                ) from taken
+        yield
+
+
+def _share_the_interpreter() -> None:
+    # Threads give way at each statement and each letter: Python's own five milliseconds would be most of both.
+    sys.setswitchinterval(0.0005)
 
 
 @contextmanager

@@ -6,11 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
-from vote.db import insert
+from vote.db import dialect, insert_in
 from vote.models import Signal
 
 BURST, SUSTAINED = 10, 1440
@@ -52,19 +55,25 @@ def count(session: Session, more: Mapping[bytes, Seen], at: datetime) -> dict[tu
     """Add to the counts of marks, in both spans, and answer what they have come to; one statement."""
     if not more:
         return {}
-    statement = insert(session, Signal)
+    begun = [(span, window(at, span)) for span in (BURST, SUSTAINED)]
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    rows = [
+        {"mark": mark, "span": span, "window_at": window_at, **_columns(more[mark])}
+        for mark in sorted(more)
+        for span, window_at in begun
+    ]
+    found = session.execute(_count(dialect(session)), rows)
+    return {(row[0], row[1]): _seen(row[2:]) for row in found}
+
+
+@cache
+def _count(dialect_name: str) -> ReturningInsert[Any]:
+    statement = insert_in(dialect_name, Signal)
     statement = statement.on_conflict_do_update(
         index_elements=["mark", "span", "window_at"],
         set_={name: getattr(Signal, name) + statement.excluded[name] for name in COUNTED},
     )
-    # In one order for all nodes, so that two of them never wait for each other crosswise.
-    rows = [
-        {"mark": mark, "span": span, "window_at": window(at, span), **_columns(more[mark])}
-        for mark in sorted(more)
-        for span in (BURST, SUSTAINED)
-    ]
-    found = session.execute(statement.returning(Signal.mark, Signal.span, *_COLUMNS), rows)
-    return {(row[0], row[1]): _seen(row[2:]) for row in found}
+    return statement.returning(Signal.mark, Signal.span, *_COLUMNS)
 
 
 def history(session: Session, mark: bytes, span: int) -> list[tuple[datetime, int]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from vote.letters import Letterhead
 from vote.line import Line
 from vote.models import Contest, SignedCheckpoint
 from vote.notes import Signer
+from vote.press import Forme
 from vote.proofs import Toll
 from vote.sealing import Sealer
 from vote.settings import Settings
@@ -44,6 +44,7 @@ class Station:
     meters: Meters
     worker: Worker | None
     pigeonhole: Pigeonhole | None
+    formes: dict[Hashable, Forme] = field(default_factory=dict)
 
     @property
     def contest(self) -> str:
@@ -64,32 +65,49 @@ class Notice:
 
 
 class Noticeboard:
-    """The contest as last read, so that even a page about an absent database can say which contest it is."""
+    """The contest as last read, so that even a page about an absent database can say which contest it is.
+
+    `version` is another number whenever something that a public page shows may have changed.
+    """
 
     def __init__(self, database: Database, slug: str) -> None:
         self._database, self._slug = database, slug
-        self._lock = threading.Lock()
-        self._latest: Contest | None = None
+        self._latest: Notice | None = None
+        self._marks: object = None
+        self.version = 0
 
     def look(self) -> Notice:
         """The contest and its box as they are now. Raises Unavailable, or Misuse where it was never loaded."""
         with self._database.reading() as session:
             contest = contests.read(session, self._slug)
             checkpoint = ballot_box.last_checkpoint(session, self._slug)
-        with self._lock:
-            self._latest = contest
-        return Notice(contest, checkpoint)
+            marks = contests.marks(session, self._slug)
+        notice = self._latest = Notice(contest, checkpoint)
+        if marks != self._marks:
+            self._marks = marks
+            self.version += 1
+        return notice
 
     def read(self) -> Contest:
         """The contest as it is now. Raises as `look`."""
         return self.look().contest
 
+    def keep_up(self) -> None:
+        """Look again if anything has changed. Raises Unavailable."""
+        with self._database.reading() as session:
+            marks = contests.marks(session, self._slug)
+        if marks != self._marks:
+            self.look()
+
     def latest(self) -> Contest:
         """The contest as it was when last read."""
-        with self._lock:
-            if self._latest is None:
-                raise Misuse("The contest has not been read yet.")
-            return self._latest
+        return self.notice().contest
+
+    def notice(self) -> Notice:
+        """What was seen at the last look."""
+        if self._latest is None:
+            raise Misuse("The contest has not been read yet.")
+        return self._latest
 
 
 def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> Station:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import Insert, func, select, union_all
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, minutes, poll_book
-from vote.db import Database, insert
+from vote.db import Database, dialect, insert_in
 from vote.editions import Edition, Laureate
 from vote.envelope import receipt_code
 from vote.languages import Sentence
@@ -136,31 +137,40 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
     rows = standings(edition, running_count(session, contest))
-    signatures = poll_book.signatures(session, contest)
-    return Count(rows, signatures, aside(session, contest), rejected(session, contest), hours(session, contest), at)
+    turnout = hours(session, contest)
+    # Counters moved by one transaction: the signatures it made, and the votes. Rows are counted by the audit.
+    signatures = sum(hour.votes for hour in turnout)
+    return Count(rows, signatures, aside(session, contest), rejected(session, contest), turnout, at)
 
 
 def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], signed: int, at: datetime) -> None:
     """In the caller's transaction, add votes by laureate to the running count, and `signed` voters to the turnout."""
     hour_at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     count_in(session, contest, slot, votes)
-    turnout = insert(session, Turnout)
-    turnout = turnout.on_conflict_do_update(
-        index_elements=["contest", "hour_at", "slot"], set_={"votes": Turnout.votes + turnout.excluded.votes}
-    )
+    _, turnout = _moves(dialect(session))
     session.execute(turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": signed}])
 
 
 def count_in(session: Session, contest: str, slot: int, votes: Mapping[str, int]) -> None:
     """Add votes by laureate to the running count alone; those of ballots that are set aside are taken out again."""
-    count = insert(session, RunningCount)
-    count = count.on_conflict_do_update(
-        index_elements=["contest", "laureate", "slot"], set_={"votes": RunningCount.votes + count.excluded.votes}
-    )
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [{"contest": contest, "laureate": slug, "slot": slot, "votes": votes[slug]} for slug in sorted(votes)]
     if rows:
+        count, _ = _moves(dialect(session))
         session.execute(count, rows)
+
+
+@cache
+def _moves(dialect_name: str) -> tuple[Insert, Insert]:
+    count, turnout = insert_in(dialect_name, RunningCount), insert_in(dialect_name, Turnout)
+    return (
+        count.on_conflict_do_update(
+            index_elements=["contest", "laureate", "slot"], set_={"votes": RunningCount.votes + count.excluded.votes}
+        ),
+        turnout.on_conflict_do_update(
+            index_elements=["contest", "hour_at", "slot"], set_={"votes": Turnout.votes + turnout.excluded.votes}
+        ),
+    )
 
 
 def running_count(session: Session, contest: str) -> dict[str, int]:

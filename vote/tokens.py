@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
+from binascii import a2b_base64
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from itsdangerous import BadData, BadSignature, Signer, URLSafeSerializer
+from itsdangerous import BadSignature, Signer
 
 CODE_DIGITS = 6
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True)
@@ -20,24 +25,25 @@ class Keys:
     secrets: tuple[str, ...] = field(repr=False)
 
     def seal(self, purpose: str, content: dict[str, Any]) -> str:
-        return self._serializer(purpose).dumps(content)
+        text = encode(json.dumps(content, separators=(",", ":")).encode())
+        return _signer(self.secrets, purpose).sign(text).decode()
 
     def unseal(self, purpose: str, token: str) -> dict[str, Any] | None:
         """The sealed content, or None for anything this purpose did not seal."""
         try:
-            content = self._serializer(purpose).loads(token)
-        except BadData:
+            content = json.loads(decode(_signer(self.secrets, purpose).unsign(token.encode())))
+        except (BadSignature, ValueError):
             return None
         return content if isinstance(content, dict) else None
 
     def sign_id(self, purpose: str, identifier: bytes) -> str:
         """A short token for a random identifier, fit for an address."""
-        return self._signer(purpose).sign(encode(identifier)).decode()
+        return _signer(self.secrets, purpose).sign(encode(identifier)).decode()
 
     def read_id(self, purpose: str, token: str) -> bytes | None:
         """The identifier, or None for anything this purpose did not sign."""
         try:
-            return decode(self._signer(purpose).unsign(token.encode()))
+            return decode(_signer(self.secrets, purpose).unsign(token.encode()))
         except (BadSignature, ValueError):
             return None
 
@@ -50,11 +56,25 @@ class Keys:
         digits = "".join(typed.split()).encode()
         return any(hmac.compare_digest(_code(secret, purpose, identifier).encode(), digits) for secret in self.secrets)
 
-    def _serializer(self, purpose: str) -> URLSafeSerializer:
-        return URLSafeSerializer(list(reversed(self.secrets)), salt=purpose, signer_kwargs={"digest_method": sha256})
 
-    def _signer(self, purpose: str) -> Signer:
-        return Signer(list(reversed(self.secrets)), salt=purpose, digest_method=sha256)
+class _Signer(Signer):
+    """Derives the key of each secret once."""
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        secret = self.secret_keys[-1] if secret_key is None else secret_key
+        key = self._derived.get(secret)
+        if key is None:
+            key = self._derived[secret] = super().derive_key(secret)
+        return key
+
+    def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
+        super().__init__(list(reversed(secrets)), salt=purpose, digest_method=sha256)
+        self._derived: dict[str | bytes, bytes] = {}
+
+
+@lru_cache(maxsize=64)
+def _signer(secrets: tuple[str, ...], purpose: str) -> Signer:
+    return _Signer(secrets, purpose)
 
 
 def encode(raw: bytes) -> bytes:
@@ -64,7 +84,9 @@ def encode(raw: bytes) -> bytes:
 def decode(text: str | bytes) -> bytes:
     """The bytes of unpadded URL-safe base64 (RFC 4648 section 5). Raises ValueError."""
     raw = text.encode() if isinstance(text, str) else text
-    return base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+    if raw.translate(None, ALPHABET):
+        raise ValueError("not URL-safe base64")
+    return a2b_base64(raw.translate(STANDARD) + b"=" * (-len(raw) % 4), strict_mode=True)
 
 
 def _code(secret: str, purpose: str, identifier: bytes) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from vote.models import Contest
-from vote.web import shelf
+from vote.web import posters, shelf
 from vote.web.guards import FRAMABLE, HEADERS, LARGEST_BODY
 from vote.web.routes import TABLE
 
@@ -92,7 +92,8 @@ def test_every_kind_of_answer_carries_the_headers_of_the_house(house: House) -> 
     for status, answer in answers.items():
         assert answer.status_code == status
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, status
-        assert answer.headers["cache-control"] == (shelf.FOREVER if status == 304 else "no-store"), status
+        kept = {200: posters.MAX_AGE.decode(), 304: shelf.FOREVER}
+        assert answer.headers["cache-control"] == kept.get(status, "no-store"), status
     assert "server" not in answers[200].headers
     assert "strict-transport-security" not in answers[200].headers
     assert "Une erreur s’est produite de notre côté" in Page(answers[500].text).text("h1")

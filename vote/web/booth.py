@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.responses import Response
 
-from vote import addresses, casting, envelope, poll_book, proofs
+from vote import addresses, casting, envelope, poll_book, proofs, qr
 from vote.addresses import Address
-from vote.casting import Confirmation, Receipt, Request
+from vote.casting import Confirmation, Receipt, Request, WrongCode
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
@@ -28,8 +30,8 @@ NO_RECEIPT = Sentence(
 )
 
 
-def home(visit: Visit) -> Response:
-    return visit.page("booth/home.html")
+async def home(visit: Visit) -> Response:
+    return visit.form_page("booth/home.html", {"typed_email": visit.form["email"]})
 
 
 def laureate(visit: Visit) -> Response:
@@ -73,14 +75,15 @@ def waiting(visit: Visit) -> Response:
             verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
-    shown = ballot and {"laureate": _laureate(visit, ballot.laureate), "email": ballot.email}
-    return visit.page(
-        "booth/waiting.html",
-        ballot=shown,
-        meant=addresses.probably_meant(ballot.email) if ballot and ballot.email else None,
-        delivery=str(delivery),
-        expires_at=expires_at,
-    )
+    return _waiting(visit, ballot, delivery, expires_at)
+
+
+async def waiting_still(visit: Visit) -> Response:
+    """The same for a code that was wrong: all there is to tell is known from the try itself."""
+    refusal = visit.refusal
+    if isinstance(refusal, WrongCode):
+        return _waiting(visit, visit.ballot, refusal.delivery, refusal.expires_at)
+    return await visit.in_thread(waiting)
 
 
 async def confirm_by_code(visit: Visit) -> Response:
@@ -158,13 +161,29 @@ async def _confirm(visit: Visit, ballot: FilledBallot, code: str | None) -> Resp
             cast_before=ballot.cast_before,
         )
     )
-    return await visit.in_thread(_answer, ballot, outcome)
+    return _answer(visit, ballot, outcome)
+
+
+def _waiting(visit: Visit, ballot: FilledBallot | None, delivery: Delivery, expires_at: datetime | None) -> Response:
+    email = ballot.email if ballot else ""
+    blanks = {"email": email, "typed_email": visit.form["email"] or email, "typed_code": visit.form["code"]}
+    meant = addresses.probably_meant(email) if email else None
+    return visit.form_page(
+        "booth/waiting.html",
+        blanks | {"meant": meant} if meant else blanks,
+        **({} if meant else {"meant": ""}),
+        held=ballot is not None,
+        addressed=bool(email),
+        laureate=_laureate(visit, ballot.laureate) if ballot else None,
+        delivery=str(delivery),
+        expires_at=expires_at and expires_at.replace(second=0, microsecond=0),
+    )
 
 
 def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> Response:
     if isinstance(outcome, AlreadyCounted):
         visit.status = 409
-        return visit.page("booth/already.html")
+        return visit.form_page("booth/already.html", {})
     if isinstance(outcome, Refusal):
         raise outcome
     response = _receipt(visit, outcome)
@@ -175,8 +194,9 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
 
 def _receipt(visit: Visit, found: Receipt) -> Response:
     code = envelope.receipt_code(found.ballot_code)
-    check = visit.station.settings.public_url + visit.url(f"/urne?code={code}")
-    return visit.page("booth/receipt.html", code=code, repeated=found.repeated, aside=found.aside, check=check)
+    check = visit.station.settings.public_url + visit.url("/urne?code=")
+    blanks = {"code": code, "check": check + code, "picture": qr.picture(check, code)}
+    return visit.form_page("booth/receipt.html", blanks, repeated=found.repeated, aside=found.aside)
 
 
 def _request(visit: Visit, address: Address) -> Request:

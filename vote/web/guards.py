@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,23 +76,26 @@ class HouseHeaders:
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self._app = app
-        self._headers = dict(HEADERS)
+        headers = {**HEADERS, "Cache-Control": "no-store"}
         if secure:
-            self._headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-        self._framable = self._headers | IN_A_FRAME
-        del self._framable["X-Frame-Options"]
+            headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        framable = headers | IN_A_FRAME
+        del framable["X-Frame-Options"]
+        self._headers, self._framable = _raw(headers), _raw(framable)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                framable = scope["path"] in FRAMABLE
-                for name, value in (self._framable if framable else self._headers).items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                ours = self._framable if scope["path"] in FRAMABLE else self._headers
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in ours if pair[0] not in said)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 class BodyLimit:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-from vote import audit, ballot_box, contests, press, tally, witnesses
+from vote import audit, ballot_box, contests, press, staff, tally, witnesses
 from vote.errors import Unavailable
 from vote.languages import LANGUAGES
 from vote.station import Station
 from vote.tally import Count
-from vote.web.pages import STAFF_COOKIE, Visit, who
+from vote.web.pages import STAFF_COOKIE, Visit
 
 EVERY_SECONDS = 0.5
 MEMBERSHIP_SECONDS = 10.0
+BEAT_SECONDS = 15.0  # proxies take a longer silence for an end
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def witness(visit: Visit) -> Response:
 
 async def stream(visit: Visit) -> Response:
     await run_in_threadpool(_watch, visit)
-    cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
-    return EventSourceResponse(_events(visit, cookie), headers={"Cache-Control": "no-store"})
+    cookie = visit.request.cookies[visit.cookie_name(STAFF_COOKIE)]
+    return Stream(visit.request.app.state.gallery, Viewer(cookie, visit.lang))
 
 
 def _watch(visit: Visit) -> None:
@@ -53,73 +54,144 @@ def _watch(visit: Visit) -> None:
     tally.watch(station.database, station.contest, who=member.name, since=member.opened_at, at=visit.at)
 
 
-async def _events(visit: Visit, cookie: str | None) -> AsyncIterator[ServerSentEvent]:
-    """The figures as they change, until the session ends; told to stop, a browser does not come back."""
-    station: Station = visit.station
-    gallery: Gallery = visit.request.app.state.gallery
-    loop = asyncio.get_running_loop()
-    checked = loop.time()
-    async for figures in gallery.watch(visit.lang):
-        if loop.time() - checked > MEMBERSHIP_SECONDS:
-            checked = loop.time()
-            if await run_in_threadpool(who, station, cookie, station.clock.now()) is None:
-                yield ServerSentEvent(event="stop", data="")
-                return
-        if figures is not None:
-            yield ServerSentEvent(event="figures", data=figures)
+class Stream(Response):
+    """Server-sent events (WHATWG HTML, 9.2) for one viewer: the figures as they change, until the session ends."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, gallery: Gallery, viewer: Viewer) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._gallery, self._viewer = gallery, viewer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        viewer = self._viewer
+        departure = asyncio.create_task(_wait_for_departure(viewer, receive))
+        seen = self._gallery.enter(viewer)
+        try:
+            while True:
+                await viewer.called.wait()
+                viewer.called.clear()
+                if viewer.gone:
+                    return
+                if viewer.dismissed:
+                    await send(STOP)
+                    return
+                # However long the last one took to leave, the next one is the latest.
+                latest, figures = self._gallery.version, self._gallery.figures
+                await send(figures[viewer.lang] if latest != seen else BEAT)
+                seen = latest
+        finally:
+            self._gallery.leave(viewer)
+            departure.cancel()
+
+
+@dataclass(eq=False, slots=True)
+class Viewer:
+    """Somebody who watches. `called` is set when there is something to see, or `gone` or `dismissed` is true."""
+
+    cookie: str
+    lang: str
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: bool = False
+    dismissed: bool = False
+
+
+async def _wait_for_departure(viewer: Viewer, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    viewer.gone = True
+    viewer.called.set()
+
+
+def _event(name: str, text: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+    return f"event: {name}\n{lines}\n".encode()
+
+
+def _figures(lang: str, count: Count) -> Message:
+    text = press.print_out(lang, "jury/figures.html", count=count)
+    return {"type": "http.response.body", "body": _event("figures", text), "more_body": True}
+
+
+BEAT: Message = {"type": "http.response.body", "body": b":\n\n", "more_body": True}
+# Told to stop, a browser does not come back.
+STOP: Message = {"type": "http.response.body", "body": _event("stop", ""), "more_body": False}
 
 
 class Gallery:
-    """Where jurors stand and watch: one reader for all of them, one printed event for all; who is slow skips ahead."""
+    """Where jurors stand and watch: one reader for all of them, one printed event for all; who is slow skips ahead.
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self._news = asyncio.Condition()
-        self._figures: dict[str, str] = {}
-        self._version = 0
-        self._watchers = 0
+    `leaving` says whether this process is about to end: then all of them are let go, to come back to another.
+    """
+
+    def __init__(self, station: Station, leaving: Callable[[], bool]) -> None:
+        self._station, self._leaving = station, leaving
+        self._viewers: set[Viewer] = set()
         self._reader: asyncio.Task[None] | None = None
+        self.version = 0
+        self.figures: dict[str, Message] = {}
 
-    async def watch(self, lang: str) -> AsyncIterator[str | None]:
-        """The figures now, then at each change; None now and then when nothing changes."""
-        self._watchers += 1
-        seen = 0
+    def enter(self, viewer: Viewer) -> int:
+        """The version that this viewer need not see: what was printed for earlier ones may be old by now."""
+        self._viewers.add(viewer)
         if self._reader is None or self._reader.done():
-            # What was printed for earlier watchers is old by now.
-            seen = self._version
             self._reader = asyncio.create_task(self._read())
-        try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(MEMBERSHIP_SECONDS), self._news:
-                        while self._version == seen:
-                            await self._news.wait()
-                changed, seen = self._version != seen, self._version
-                yield self._figures[lang] if changed else None
-        finally:
-            self._watchers -= 1
+            return self.version
+        if self.version:
+            viewer.called.set()
+        return 0
+
+    def leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
 
     async def _read(self) -> None:
         latest: Count | None = None
-        while self._watchers:
+        checked = beaten = asyncio.get_running_loop().time()
+        while self._viewers and not self._leaving():
+            now = asyncio.get_running_loop().time()
             try:
                 count = await run_in_threadpool(self._look)
                 if latest is None or not count.says_the_same(latest):
-                    latest = count
-                    async with self._news:
-                        self._figures = {
-                            lang: press.print_out(lang, "jury/figures.html", count=count) for lang in LANGUAGES
-                        }
-                        self._version += 1
-                        self._news.notify_all()
+                    latest, beaten = count, now
+                    self.figures = {lang: _figures(lang, count) for lang in LANGUAGES}
+                    self.version += 1
+                    self._call(self._viewers)
+                elif now - beaten > BEAT_SECONDS:
+                    beaten = now
+                    self._call(self._viewers)
+                if now - checked > MEMBERSHIP_SECONDS:
+                    checked = now
+                    await self._dismiss_strangers()
             except Unavailable:
                 pass  # the last figures stand
             except Exception:
                 log.exception("the count could not be read")
             await asyncio.sleep(EVERY_SECONDS)
+        for viewer in self._viewers:
+            viewer.gone = True
+        self._call(self._viewers)
+
+    async def _dismiss_strangers(self) -> None:
+        """Whose session has ended sees no more."""
+        members = await run_in_threadpool(self._members, {viewer.cookie for viewer in self._viewers})
+        strangers = {viewer for viewer in self._viewers if viewer.cookie not in members}
+        for viewer in strangers:
+            viewer.dismissed = True
+        self._call(strangers)
+
+    def _call(self, viewers: set[Viewer]) -> None:
+        for viewer in viewers:
+            viewer.called.set()
 
     def _look(self) -> Count:
         station = self._station
         edition = contests.edition_of(station.noticeboard.latest().edition)
         with station.database.reading() as session:
             return tally.count(session, station.contest, edition, station.clock.now())
+
+    def _members(self, cookies: set[str]) -> set[str]:
+        station = self._station
+        with station.database.reading() as session:
+            return {cookie for cookie in cookies if staff.member(session, cookie, station.clock.now())}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,6 +23,7 @@ from vote.envelope import FilledBallot
 from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, TooMany, Unavailable, Unknown
 from vote.languages import LANGUAGES, Sentence
 from vote.models import Contest
+from vote.press import Forme
 from vote.staff import Member
 from vote.station import Notice, Station
 from vote.web import doors, guards, shelf
@@ -55,9 +56,12 @@ HTTP_SENTENCES = {
 # NUL, which a database refuses to hold, and half a surrogate pair, which no page can show.
 UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
 
+FORM_KIND = "application/x-www-form-urlencoded"
+
 BALLOT_COOKIE = "bulletin"
 STAFF_COOKIE = "salle"
 COOKIE_SECONDS = 24 * 3600
+MOST_FORMES = 500
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +91,7 @@ class Visit:
     form: Form
     member: Member | None = None
     status: int = 200
+    refusal: Refusal | None = None
 
     @cached_property
     def contest(self) -> Contest:
@@ -137,8 +142,7 @@ class Visit:
         route, path, query = self.request.scope.get("route"), self.plain_path, self.request.url.query
         if route is not None and "GET" not in (route.methods or ()):
             path, query = path.rpartition("/")[0] or "/", ""
-        # Nobody's path may turn into the address of another house ("//example.org").
-        here = quote("/" + path.lstrip("/")) + (f"?{query}" if query else "")
+        here = _here(path, query)
         return {lang: languages.address(here, lang) for lang in LANGUAGES}
 
     def cookie_name(self, name: str) -> str:
@@ -148,30 +152,58 @@ class Visit:
         """A page set from a template, with the status this visit has come to."""
         return HTMLResponse(self.print_out(template, **context), self.status)
 
+    def form_page(self, template: str, blanks: Mapping[str, str], **context: Any) -> HTMLResponse:
+        """The same, set once for everybody whose page differs in the blanks only. What is given is not mutable."""
+        board = self.station.noticeboard
+        contest, minute = board.latest(), self.at.replace(second=0, microsecond=0)
+        # Of the values, only the choice is set with the page: it is one of few.
+        choice = self.form["laureate"] and (
+            self.form["laureate"] if self.edition.laureate(self.form["laureate"]) else "?"
+        )
+        errors = tuple(self.form.errors.items())
+        scope = self.request.scope
+        key = (template, scope["route"].path, board.version, contest.state(self.at), minute, choice, errors)
+        key += (*blanks, *context.items())
+        forme = self.station.formes.get(key)
+        if forme is None:
+            if len(self.station.formes) >= MOST_FORMES:
+                self.station.formes.clear()
+            own = {
+                "checkpoint": board.notice().checkpoint,
+                "form": Form({"laureate": choice}, dict(errors)),
+                "path": "" if scope["path_params"] else scope["path"],
+                "translations": {lang: languages.address(press.blank("here"), lang) for lang in LANGUAGES},
+            }
+            everything = self.shared(contest) | own | context
+            forme = self.station.formes[key] = Forme(self.lang, template, (*blanks, "here"), **everything)
+        here = _here(self.plain_path, scope["query_string"].decode("latin-1"))
+        return HTMLResponse(forme.fill({**blanks, "here": here}), self.status)
+
     def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
         # What reads the database also says which box it saw.
         checkpoint = None if contest else self.seen.checkpoint
-        contest = contest or self.contest
+        own = {"form": self.form, "checkpoint": checkpoint, **context}
+        return press.print_out(self.lang, template, **{**self.shared(contest or self.contest), **own})
+
+    def shared(self, contest: Contest) -> dict[str, Any]:
+        """What every page may speak of."""
         edition = contests.edition_of(contest.edition)
-        return press.print_out(
-            self.lang,
-            template,
-            edition=edition,
-            laureates=edition.in_turn(self.at),
-            contest=contest,
-            state=str(contest.state(self.at)),
-            at=self.at,
-            demo=self.station.settings.demo,
-            static=shelf.address,
-            path=self.request.url.path,
-            url=self.url,
-            site=self.station.settings.public_url,
-            translations=self.translations(),
-            language_names=LANGUAGES,
-            staff=self.member,
-            on_shelf=shelf.items(),
-            **{"form": self.form, "checkpoint": checkpoint, **context},
-        )
+        return {
+            "edition": edition,
+            "laureates": edition.in_turn(self.at),
+            "on_shelf": shelf.items(),
+            "contest": contest,
+            "state": str(contest.state(self.at)),
+            "at": self.at,
+            "demo": self.station.settings.demo,
+            "static": shelf.address,
+            "path": self.request.scope["path"],
+            "url": self.url,
+            "site": self.station.settings.public_url,
+            "translations": self.translations(),
+            "language_names": LANGUAGES,
+            "staff": self.member,
+        }
 
     async def in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """A plain part of an async handler, which may print and read."""
@@ -185,10 +217,9 @@ class Visit:
 
     def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
         """A cookie for this site alone; without a value it is taken back."""
-        secure = self.station.settings.secure
-        response.set_cookie(
-            self.cookie_name(name), value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax"
-        )
+        secure = "; Secure" if self.station.settings.secure else ""
+        cookie = f"{self.cookie_name(name)}={value}; HttpOnly; Max-Age={seconds}; Path=/; SameSite=lax{secure}"
+        response.headers.append("Set-Cookie", cookie)
 
 
 def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Callable[[Request], Awaitable[Response]]:
@@ -205,7 +236,10 @@ def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Cal
                 visit.form = await _read_form(request)
             if (turned_away := await _enter(visit)) is not None:
                 return turned_away
-            return await _call(handler, visit)
+            response = await _call(handler, visit)
+            if visit.member is not None and request.method == "POST":
+                await run_in_threadpool(station.noticeboard.keep_up)  # their act shows at once
+            return response
         except Refusal as refusal:
             return await refuse(visit, refusal, form)
         except HTTPException:
@@ -221,6 +255,7 @@ async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) ->
     """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
     visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
     if form is not None and isinstance(refusal, Invalid | Expired | TooMany):
+        visit.refusal = refusal
         visit.form.errors = {name: sentence.in_(visit.lang) for name, sentence in refusal.errors.items()}
         try:
             response = await _call(form, visit)
@@ -249,6 +284,11 @@ def refusal_page(visit: Visit, sentence: Sentence) -> Response:
     # The board as last read: the database may be the very thing that is away.
     contest = visit.station.noticeboard.latest()
     return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang))
+
+
+def _here(path: str, query: str) -> str:
+    # Nobody's path may turn into the address of another house ("//example.org").
+    return quote("/" + path.lstrip("/")) + (f"?{query}" if query else "")
 
 
 def gather(*checks: Callable[[], object]) -> None:
@@ -295,9 +335,12 @@ def who(station: Station, cookie: str | None, at: datetime) -> Member | None:
 
 async def _read_form(request: Request) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "" and not await request.body():
-        return Form()  # a button alone
-    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    if kind in {FORM_KIND, ""}:
+        body = await request.body()
+        if kind == "" and body:
+            raise HTTPException(415)  # without a body, it is a button alone
+        return Form(_read_fields(body))
+    if kind != "multipart/form-data":
         raise HTTPException(415)
     try:
         data = await request.form(max_files=0, max_fields=guards.MOST_FIELDS, max_part_size=guards.LONGEST_FIELD)
@@ -305,3 +348,14 @@ async def _read_form(request: Request) -> Form:
         # A character set that Python knows, and no browser sends.
         raise HTTPException(400) from problem
     return Form({name: UNHOLDABLE.sub("\ufffd", value) for name, value in data.items() if isinstance(value, str)})
+
+
+def _read_fields(body: bytes) -> dict[str, str]:
+    """The fields of a form as browsers send it (WHATWG URL, 5.1: always UTF-8); the last of a name counts."""
+    try:
+        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=guards.MOST_FIELDS)
+    except ValueError as problem:
+        raise HTTPException(400) from problem
+    if any(len(name) + len(value) > guards.LONGEST_FIELD for name, value in fields):
+        raise HTTPException(400)
+    return {name: UNHOLDABLE.sub("\ufffd", value) for name, value in fields}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+import re
+from functools import cache
+
+from starlette.routing import BaseRoute, Route, compile_path
 
 from vote import languages
 from vote.languages import LANGUAGES
@@ -15,7 +18,7 @@ TABLE = (
     ("/",                      booth.home,              None,                     None),
     ("/laureats/{slug}",       booth.laureate,          None,                     None),
     ("/bulletin",              booth.go_home,           booth.fill,               booth.home),
-    ("/confirmation",          booth.waiting,           booth.confirm_by_code,    booth.waiting),
+    ("/confirmation",          booth.waiting,           booth.confirm_by_code,    booth.waiting_still),
     ("/confirmation/{token}",  booth.link,              booth.confirm_by_link,    booth.link),
     ("/confirmation/{token}/pas-moi", None,             booth.disown,             booth.link),
     ("/recu",                  booth.receipt,           None,                     None),
@@ -61,6 +64,22 @@ TABLE = (
 # fmt: on
 
 SHELF = "/static/{name}"
+# The same for everybody, whoever asks: no cookie is read to show them.
+POSTED = {
+    booth.home,
+    booth.laureate,
+    urn.check,
+    urn.checkpoint,
+    urn.key,
+    notices.show_results,
+    notices.results_json,
+    notices.results_csv,
+    notices.show_record,
+    notices.record_pdf,
+    notices.rules,
+    notices.privacy,
+    notices.accessibility,
+}
 
 
 def routes() -> list[BaseRoute]:
@@ -77,3 +96,14 @@ def routes() -> list[BaseRoute]:
     ]
     found.append(Route(SHELF, shelf.fetch))
     return found
+
+
+def posted(path: str) -> bool:
+    """Whether a poster hangs at this address."""
+    plain = languages.plain(path)
+    return any(pattern.fullmatch(plain) for pattern in _posted())
+
+
+@cache
+def _posted() -> list[re.Pattern[str]]:
+    return [compile_path(path)[0] for path, show, _act, _form in TABLE if show in POSTED]
