@@ -125,18 +125,33 @@ def test_a_browser_that_casts_again_and_again_is_noticed(here: Booth) -> None:
 
 def test_confirmations_at_the_pace_of_a_machine_set_the_whole_network_aside(here: Booth) -> None:
     elsewhere = vote(here, "elsewhere", host=SCHOOL)
-    receipts_ = [vote(here, f"a{number}", seconds=15, at=timedelta(minutes=number)) for number in range(20)]
-    assert [receipt.aside for receipt in receipts_] == [False] * 14 + [True] * 6
+    paces = (9, 15)  # a script that looks into its mailbox every few seconds
+    receipts_ = [
+        vote(here, f"a{number}", seconds=paces[number % 2], at=timedelta(minutes=number)) for number in range(30)
+    ]
+    assert [receipt.aside for receipt in receipts_] == [False] * 24 + [True] * 6
     assert {whereabouts(here, receipt).whereabouts for receipt in receipts_} == {Whereabouts.ASIDE}
     assert whereabouts(here, elsewhere).whereabouts is Whereabouts.WAITING
     assert counted(here) == {"ilot-femmes": 1}
 
 
-def test_a_run_from_many_small_domains_of_one_network_is_set_aside(here: Booth) -> None:
+def test_a_class_that_votes_at_the_pace_of_its_lesson_is_left_alone(here: Booth) -> None:
     for number in range(30):
-        vote(here, f"a{number}", domain=f"domain{number % 6}.example.net", seconds=human(number),
+        seconds = 45 if number % 8 else 85
+        assert not vote(here, f"a{number}", host=SCHOOL, seconds=seconds, at=timedelta(seconds=10 * number)).aside
+
+
+def test_a_run_from_many_small_domains_of_one_network_is_set_aside(here: Booth) -> None:
+    for number in range(45):
+        vote(here, f"a{number}", domain=f"domain{number % 9}.example.net", seconds=human(number),
              at=timedelta(minutes=number))  # fmt: skip
-    assert suspicions(here) == [(Rule.DOMAINS, 30)]
+    assert suspicions(here) == [(Rule.DOMAINS, 45)]
+
+
+def test_a_forum_where_many_houses_meet_is_left_alone(here: Booth) -> None:
+    for number in range(80):
+        house = f"house{number % 40}.example.net"
+        assert not vote(here, f"a{number}", domain=house, seconds=human(number), at=timedelta(minutes=number)).aside
 
 
 def test_a_company_on_its_own_domain_is_left_alone_and_a_flood_from_a_domain_is_not(here: Booth) -> None:
@@ -156,9 +171,16 @@ def test_confirmations_kept_in_store_and_let_go_at_once_are_set_aside(here: Boot
 
 def test_a_burst_of_one_network_at_night_is_set_aside(here: Booth) -> None:
     midnight = timedelta(hours=16, minutes=30)
-    for number in range(EDITION.figures.night):
+    for number in range(EDITION.figures.night[0]):
         vote(here, f"a{number}", seconds=human(number) / 4, at=midnight)
-    assert suspicions(here) == [(Rule.NIGHT, EDITION.figures.night)]
+    assert suspicions(here) == [(Rule.NIGHT, EDITION.figures.night[0])]
+
+
+def test_votes_of_one_network_that_trickle_through_the_night_are_set_aside(here: Booth) -> None:
+    midnight = timedelta(hours=15, minutes=30)
+    for number in range(EDITION.figures.night[1]):
+        vote(here, f"a{number}", seconds=human(number) / 4, at=midnight + timedelta(minutes=20 * number))
+    assert suspicions(here) == [(Rule.NIGHT, EDITION.figures.night[1])]
 
 
 def test_what_is_quicker_than_a_person_is_set_aside_once_it_is_many(here: Booth) -> None:
@@ -174,19 +196,46 @@ def test_without_a_network_address_nothing_fails(here: Booth) -> None:
 
 
 def aside_for_pace(here: Booth) -> list[Receipt]:
-    return [vote(here, f"a{number}", seconds=15, at=timedelta(seconds=20 * number)) for number in range(16)]
+    return [vote(here, f"a{number}", seconds=15, at=timedelta(seconds=20 * number)) for number in range(26)]
 
 
 def test_admitted_ballots_count_are_sealed_and_their_marks_are_left_in_peace(here: Booth) -> None:
     cast = aside_for_pace(here)
     decide(here, Act.ADMISSION)
-    assert counted(here) == {"ilot-femmes": 16}
+    assert counted(here) == {"ilot-femmes": 26}
     assert not vote(here, "later", seconds=15, at=HOUR).aside
     sealing.seal(here.database, SEALER, MORNING + 3 * HOUR)
     assert {whereabouts(here, receipt).whereabouts for receipt in cast} == {Whereabouts.SEALED}
     with here.database.reading() as session:
         line = minutes.read(session, CONTEST)[-1]
-    assert (line.act, line.who, line.after and line.after["count"]) == (Act.ADMISSION, "Dominique", 16)
+    assert (line.act, line.who, line.after and line.after["count"]) == (Act.ADMISSION, "Dominique", 26)
+
+
+def test_an_admission_is_no_licence_for_whoever_follows(here: Booth) -> None:
+    aside_for_pace(here)
+    decide(here, Act.ADMISSION, timedelta(minutes=8))
+    later = [
+        vote(here, f"b{number}", seconds=15, at=timedelta(minutes=12) + timedelta(seconds=10 * number))
+        for number in range(60)
+    ]
+    assert 10 < [receipt.aside for receipt in later].index(True) < 40
+    assert suspicions(here)[0][0] is Rule.MACHINE
+
+
+def test_an_admitted_ballot_without_proof_admits_no_other(here: Booth) -> None:
+    vote(here, "a", doubt=Rule.UNPROVED)
+    decide(here, Act.ADMISSION)
+    assert vote(here, "b", doubt=Rule.UNPROVED).aside
+    assert vote(here, "c", doubt=Rule.TRAP).aside
+
+
+def test_what_comes_at_the_end_of_an_hour_waits_for_what_may_follow_it(here: Booth) -> None:
+    for number in range(20):
+        vote(here, f"a{number}", host=f"192.0.{number}.1", at=timedelta(minutes=45 if number % 2 else 55))
+    sealing.seal(here.database, SEALER, MORNING + HOUR)
+    with here.database.reading() as session:
+        assert tally.balance(session, CONTEST).signatures == 20
+        assert len(session.scalars(select(Envelope)).all()) == 10
 
 
 def test_rejected_ballots_are_destroyed_unopened_and_say_why(here: Booth) -> None:
@@ -197,7 +246,7 @@ def test_rejected_ballots_are_destroyed_unopened_and_say_why(here: Booth) -> Non
     assert (answer.whereabouts, answer.rule, answer.why) == (Whereabouts.REJECTED, Rule.MACHINE, "Essai")
     with here.database.reading() as session:
         assert session.scalars(select(Envelope)).all() == []
-        assert tally.balance(session, CONTEST) == tally.Balance(16, 16, 0, rejected=16)
+        assert tally.balance(session, CONTEST) == tally.Balance(26, 26, 0, rejected=26)
     # The next of the same marks is suspect anew.
     assert vote(here, "next", seconds=15, at=timedelta(minutes=7)).aside
 
@@ -216,13 +265,13 @@ def test_the_publication_waits_for_the_decision_and_tells_the_rejected(here: Boo
     aside_for_pace(here)
     late = MORNING + 2 * HOUR
     contests.close(here.database, CONTEST, at=late, **OFFICE)
-    with pytest.raises(Conflict, match="16 bulletins mis de côté"):
+    with pytest.raises(Conflict, match="26 bulletins mis de côté"):
         contests.publish(here.database, SEALER, at=late, **OFFICE)
     decide(here, Act.REJECTION, 2 * HOUR)
     contests.publish(here.database, SEALER, at=late + HOUR, **OFFICE)
     with here.database.reading() as session:
         results = contests.read(session, CONTEST).results
-    assert results == {"votes": {"ilot-femmes": 1}, "signatures": 17, "ballots": 1}
+    assert results == {"votes": {"ilot-femmes": 1}, "signatures": 27, "ballots": 1}
 
 
 def test_a_rejection_changed_behind_the_minutes_is_found(database: Database) -> None:

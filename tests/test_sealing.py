@@ -61,7 +61,7 @@ def test_a_deadline_that_passed_seals_what_waits_whatever_its_window(database: D
 
 def test_only_windows_that_have_passed_are_sealed(database: Database) -> None:
     sealer = new_sealer()
-    first = cast(database, range(12), MORNING + timedelta(minutes=59))
+    first = cast(database, range(12), MORNING + timedelta(minutes=49))
     cast(database, range(12, 24), LATER)
     sealing.seal(database, sealer, LATER - timedelta(seconds=1))
     assert sealed(database) == []

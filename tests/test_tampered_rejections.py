@@ -98,4 +98,4 @@ def test_a_minute_of_a_rejection_binds_its_ballots(published: Path) -> None:
         after = session.execute(text(f'SELECT "after" FROM minutes WHERE {REJECTION}')).scalar_one()
     database.close()
     told = json.loads(after)
-    assert (told["rule"], told["count"], len(told["codes"])) == ("machine", 16, 64)
+    assert (told["rule"], told["count"], len(told["codes"])) == ("machine", 26, 64)

@@ -423,5 +423,7 @@ def _new_verification(contest: str, identifier: bytes, asked: Request, at: datet
 
 
 def _window(at: datetime, mixing: timedelta) -> datetime:
+    """The start of the mixing window of a ballot: the next one in the last sixth of each, so that no ballot is sealed
+    before what follows it may have set it aside."""
     seconds = int(mixing.total_seconds())
-    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
+    return datetime.fromtimestamp(int((at + mixing / 6).timestamp()) // seconds * seconds, UTC)

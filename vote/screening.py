@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -25,6 +25,8 @@ from vote.signals import BURST, SUSTAINED, Seen
 NIGHT = range(0, 6)  # hours at Paris
 LATE = 6  # the first step of what was stored up: over five minutes
 ENOUGH = 50  # votes of the contest's day from which its own habits are known
+PEOPLE = (1, 4, 12, 17, 9, 3, 2, 2)  # how fifty people spread over the steps, for a day of which little is known yet
+ALIKE = (*((step, step + 1) for step in range(len(PEOPLE))), (0, 2))  # one step, or all below twenty seconds
 
 GONE = Sentence("Ces bulletins ne sont plus en attente d’une décision.")
 OVER = Sentence("Les résultats sont proclamés : plus rien ne se décide sur les bulletins.")
@@ -64,6 +66,11 @@ class _Trait:
     @property
     def key(self) -> tuple[Rule, bytes | None, bytes | None, int | None]:
         return self.rule, self.network, self.domain.mark if self.domain else None, self.gap
+
+    @property
+    def size(self) -> int:
+        """How many votes of its marks are such; 0 where none are counted."""
+        return _size(dict(self.facts))
 
 
 def suspect(
@@ -154,6 +161,7 @@ def _admit(session: Session, contest: Contest, suspicion: Suspicion, codes: Sequ
     tally.count_in(session, contest.slug, 0, dict(rows))
     # Without marks nothing sets them aside a second time.
     session.execute(update(Envelope).where(mine).values(suspicion=None, network=None, domain=None, gap=None))
+    suspicion.facts = {**suspicion.facts, "admitted": len(codes)}
     suspicion.verdict = Act.ADMISSION
 
 
@@ -170,12 +178,23 @@ def _standing() -> ColumnElement[bool]:
 
 
 def _answers(suspicion: Suspicion, trait: _Trait) -> bool:
-    """Whether nothing new is to be opened for a rule: it has its suspicion, or its marks were admitted."""
+    """Whether nothing new is to be opened for a rule: its marks have a suspicion that waits, or were admitted.
+
+    An admission is about what was seen, not a licence: it ends where votes have doubled since, and a rule that each
+    ballot answers for by itself asks about each.
+    """
     rule, *marks = trait.key
     if [suspicion.network, suspicion.domain, suspicion.gap] != marks:
         return False
-    admitted = suspicion.verdict is not None and (suspicion.rule in ALONE) == (rule in ALONE)
-    return suspicion.rule == rule or admitted
+    alone = rule in ALONE or suspicion.rule in ALONE
+    if suspicion.verdict is None:
+        return suspicion.rule == rule or not alone
+    admitted = max(suspicion.facts.get("admitted", 0), _size(suspicion.facts))
+    return not alone and trait.size <= 2 * admitted
+
+
+def _size(facts: Mapping[str, int]) -> int:
+    return facts.get("votes", 0) * facts.get("share", 100) // 100
 
 
 def _covers(suspicion: Suspicion, arrival: Arrival) -> bool:
@@ -266,19 +285,25 @@ Facts = tuple[tuple[str, int], ...]
 
 
 def _of_network(figures: Screening, burst: Seen, day: Seen, habits: Seen, at: datetime) -> Iterator[tuple[Rule, Facts]]:
-    yield from _machine(figures, (burst, day), habits)
+    yield from _machine(figures, (day, burst), habits)
     late = sum(burst.gaps[LATE:])
     if late >= figures.stored and 100 * late >= figures.stored_share * burst.votes:
-        yield Rule.STORED, _facts(burst.votes, late, habits, sum(habits.gaps[LATE:]))
+        yield Rule.STORED, _facts(burst.votes, late, habits.votes - burst.votes, sum(habits.gaps[LATE:]) - late)
     enough = day.private >= figures.domains and day.domains >= figures.domains_least
-    if enough and 100 * day.private >= figures.domains_share * day.votes:
-        yield Rule.DOMAINS, _facts(day.votes, day.private, habits, habits.private)
-    if burst.votes >= figures.night and at.astimezone(words.PARIS).hour in NIGHT:
-        yield Rule.NIGHT, (("votes", burst.votes),)
+    # Where many houses meet, each sends one or two; who invents houses uses each of them often.
+    often = day.private >= figures.domains_each * day.domains
+    if enough and often and 100 * day.private >= figures.domains_share * day.votes:
+        yield Rule.DOMAINS, _facts(day.votes, day.private, habits.votes - day.votes, habits.private - day.private)
+    at_once, in_a_night = figures.night
+    if at.astimezone(words.PARIS).hour in NIGHT:
+        # The day that is counted begins within the night at Paris; before that it is the one that went by.
+        so_far = day.votes if at - signals.window(at, SUSTAINED) < timedelta(hours=NIGHT.stop) else 0
+        if burst.votes >= at_once or so_far >= in_a_night:
+            yield Rule.NIGHT, (("votes", max(burst.votes, so_far)),)
 
 
 def _of_domain(figures: Screening, burst: Seen, day: Seen, habits: Seen) -> Iterator[tuple[Rule, Facts]]:
-    yield from _machine(figures, (burst, day), habits)
+    yield from _machine(figures, (day, burst), habits)
     at_once, in_a_day = figures.surge
     if burst.votes >= at_once or day.votes >= in_a_day:
         yield Rule.SURGE, (("votes", day.votes),)
@@ -287,29 +312,30 @@ def _of_domain(figures: Screening, burst: Seen, day: Seen, habits: Seen) -> Iter
 def _of_contest(figures: Screening, burst: Seen, day: Seen) -> Iterator[tuple[Rule, int, Facts]]:
     quick = day.gaps[0]
     if quick >= figures.quick and 100 * quick >= figures.quick_share * day.votes:
-        yield Rule.QUICK, 0, _facts(day.votes, quick, day, 0)
+        yield Rule.QUICK, 0, _facts(day.votes, quick, 1, 0)
+    before = day.votes - burst.votes
     for gap in (LATE, LATE + 1):
-        before, late = day.votes - burst.votes, burst.gaps[gap]
-        usual = (day.gaps[gap] - late) / before if before >= ENOUGH else 1
-        if late >= figures.stored and late >= 5 * usual * burst.votes:
-            yield Rule.STORED, gap, _facts(burst.votes, late, day, day.gaps[gap] - late)
+        late, usual = burst.gaps[gap], day.gaps[gap] - burst.gaps[gap]
+        if late >= figures.stored and before >= ENOUGH and late * before >= 5 * usual * burst.votes:
+            yield Rule.STORED, gap, _facts(burst.votes, late, before, usual)
 
 
 def _machine(figures: Screening, spans: Sequence[Seen], habits: Seen) -> Iterator[tuple[Rule, Facts]]:
-    """Confirmations that all take about the same time, where people's differ by hours."""
+    """Confirmations that nearly all fall in one step, or in the two quickest, and twice as often as usual."""
     for seen in spans:
-        most = max(seen.gaps)
-        usual = habits.gaps[seen.gaps.index(most)] / habits.votes if habits.votes >= 2 * seen.votes else 0
-        alike = 100 * most >= figures.machine_share * seen.votes
-        if seen.votes >= figures.machine and alike and most >= 2 * usual * seen.votes:
-            yield Rule.MACHINE, _facts(seen.votes, most, habits, round(usual * habits.votes))
-            return
+        others = [sum(gaps) - own for *gaps, own in zip(habits.gaps, PEOPLE, seen.gaps, strict=True)]
+        for first, last in ALIKE:
+            most, usual = sum(seen.gaps[first:last]), sum(others[first:last])
+            alike = 100 * most >= figures.machine_share * seen.votes
+            if seen.votes >= figures.machine and alike and most * sum(others) >= 2 * usual * seen.votes:
+                yield Rule.MACHINE, _facts(seen.votes, most, sum(others), usual)
+                return
 
 
-def _facts(votes: int, such: int, habits: Seen, usual: int) -> Facts:
-    """What officers compare: such votes among these, in percent, and among all of the contest's day."""
+def _facts(votes: int, such: int, others: int, usual: int) -> Facts:
+    """What officers compare: such votes among these, in percent, and among the others of the contest's day."""
     return (
         ("votes", votes),
         ("share", round(100 * such / max(votes, 1))),
-        ("usual", round(100 * usual / max(habits.votes, 1))),
+        ("usual", round(100 * usual / max(others, 1))),
     )

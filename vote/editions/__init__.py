@@ -73,9 +73,9 @@ class Laureate:
 class Screening:
     """The figures of the rules against cheating, fixed before the opening and told on the rules page.
 
-    A pair is a limit in ten minutes and in a day. `hot` is what a network, a private domain and the contest ask for in
-    ten minutes before a proof of work is wanted. The rest are votes from which a rule takes notice: of one network, of
-    one private domain, of the whole contest; shares are percentages.
+    A pair is a limit in ten minutes and in a day, or in a night. `hot` is what a network, a private domain and the
+    contest ask for in ten minutes before a proof of work is wanted. The rest are votes from which a rule takes notice:
+    of one network, of one private domain, of the whole contest; shares are percentages.
     """
 
     letters_per_address: tuple[Count, ...] = (4, 12)
@@ -83,17 +83,18 @@ class Screening:
     asked_in_all: tuple[Count, ...] = (200_000, 6_000_000)
     hot: tuple[Count, ...] = (200, 60, 60_000)
     per_browser: Count = 6
-    machine: Count = 15
-    machine_share: Count = 80
+    machine: Count = 25
+    machine_share: Count = 90
     quick: Count = 20
     quick_share: Count = 3
     stored: Count = 15
     stored_share: Count = 50
-    domains: Count = 15
+    domains: Count = 40
     domains_share: Count = 60
-    domains_least: Count = 4
+    domains_least: Count = 8
+    domains_each: Count = 3
     surge: tuple[Count, ...] = (40, 150)
-    night: Count = 8
+    night: tuple[Count, ...] = (4, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def from_document(document: dict[str, Any]) -> Edition:
 
 def _agree(edition: Edition) -> None:
     """What no field can tell alone."""
-    for name in ("letters_per_address", "asked_per_network", "asked_in_all", "hot", "surge"):
+    for name in ("letters_per_address", "asked_per_network", "asked_in_all", "hot", "surge", "night"):
         wanted = len(getattr(SHIPPED_FIGURES, name))
         if len(getattr(edition.figures, name)) != wanted:
             raise _wrong(f"screening.{name}", f"must hold {wanted} numbers")
