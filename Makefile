@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format pictures social lighthouse bench lock sbom words clean
+.PHONY: help demo test quick format pictures social lighthouse bench fraud lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,9 @@ social: .venv/.checks ## the pictures that stand for pages where they are shared
 
 bench: .venv/.checks ## measure speed against its baselines, into bench/RESULTS.md; QUICK=1 in three minutes
 	@$(BIN)/python bench/speed.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+fraud: .venv/.checks ## simulate 20 contests under every attack, write bench/FRAUD.md; QUICK=1 a glance
+	@PYTHONPATH=bench $(BIN)/python -m fraud $(if $(QUICK),--quick,--write)
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9
