@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,7 @@ class Stream:
         """The votes that the next figures tell."""
         name, data = self.event()
         assert name == "figures"
-        found = re.search(r'<p class="figure">\s*<strong>(\d+)</strong>', data)
+        found = re.search(r'<p class="figure"[^>]*>\s*<strong>(\d+)</strong>', data)
         assert found, data
         return int(found.group(1))
 
@@ -88,9 +88,8 @@ def node(house: House) -> Iterator[Node]:
 
 @contextmanager
 def watching(node: Node, juror: TestClient) -> Iterator[Stream]:
-    stream = Stream(node.port, juror.cookies["salle"])
-    yield stream
-    stream.close()
+    with closing(Stream(node.port, juror.cookies["salle"])) as stream:
+        yield stream
 
 
 def test_figures_come_at_once_and_follow_every_vote_within_a_second(house: House, node: Node) -> None:

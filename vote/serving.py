@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -73,7 +73,8 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.
     gc.freeze()
-    server.run()
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has drained
+        server.run()
 
 
 def work(chosen: Settings) -> None:

@@ -21,7 +21,7 @@ def test_a_poster_is_the_same_whoever_asks_and_gives_no_cookie(house: House, add
     answers = [client.get(address) for client in (voter.browser, officer.client, house.client())]
     assert len({answer.content for answer in answers}) == 1
     for answer in answers:
-        assert answer.headers["cache-control"] == "public, max-age=10"
+        assert answer.headers["cache-control"] == "public, max-age=0, s-maxage=10"
         assert "accept-encoding" in answer.headers["vary"].lower()
         assert "set-cookie" not in answer.headers
         assert "cookie" not in answer.headers["vary"].lower()

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vote.station import Station
 
-MAX_AGE = b"public, max-age=10"
+# Browsers ask each time, and are told that nothing changed; a cache for many may answer for ten seconds by itself.
+MAX_AGE = b"public, max-age=0, s-maxage=10"
 MOST = 500  # addresses; the site has some fifty
 WORTH_PACKING = 500  # bytes
 MINUTE = timedelta(minutes=1)
