@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from pictures import Photographer, demonstration_at
 from playwright.sync_api import Browser, Page
 from stage import PHONE, Demonstration, Visitor, chromium
-
-from pictures import Photographer, demonstration_at
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 # What WCAG 2.2 asks at A and AA, what is good practice, and the contrast of level AAA.
