@@ -137,10 +137,9 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
     rows = standings(edition, running_count(session, contest))
-    turnout = hours(session, contest)
-    # Counters moved by one transaction: the signatures it made, and the votes. Rows are counted by the audit.
-    signatures = sum(hour.votes for hour in turnout)
-    return Count(rows, signatures, aside(session, contest), rejected(session, contest), turnout, at)
+    # The lines of the poll book themselves: a counter moved with the votes could not tell that one of them is gone.
+    signatures = poll_book.signatures(session, contest)
+    return Count(rows, signatures, aside(session, contest), rejected(session, contest), hours(session, contest), at)
 
 
 def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], signed: int, at: datetime) -> None:
