@@ -35,7 +35,7 @@ def test_a_mistake_is_named_beside_its_field_and_what_was_typed_is_kept(house: H
         typed = urlencode({"laureate": laureate, "email": email}, errors="surrogatepass")
         answer = house.client().post("/bulletin", content=typed, headers={"Content-Type": FORM})
         page = Page(answer.text)
-        kept = email.replace("\0", "\ufffd").replace("\ud800", "\ufffd" * 3)
+        kept = email.replace("\0", "\ufffd").replace("\a", "\ufffd").replace("\ud800", "\ufffd" * 3)
         assert answer.status_code == 422, name
         assert sentence in page.text_of(f"{wrong}-error"), name
         assert page.wrong_fields() == [wrong], name

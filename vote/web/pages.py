@@ -53,8 +53,8 @@ HTTP_SENTENCES = {
     ),
 }
 
-# NUL, which a database refuses to hold, and half a surrogate pair, which no page can show.
-UNHOLDABLE = re.compile("[\0\ud800-\udfff]")
+# NUL, which a database refuses to hold, and what no page can show (HTML, 13.2.3.5): controls, half a surrogate pair.
+UNHOLDABLE = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 FORM_KIND = "application/x-www-form-urlencoded"
 

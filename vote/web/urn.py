@@ -11,7 +11,7 @@ from vote.errors import Invalid, Unknown
 from vote.languages import Sentence
 from vote.notes import encode_proof
 from vote.receipts import Answer, Whereabouts
-from vote.web.pages import Visit
+from vote.web.pages import UNHOLDABLE, Visit
 
 UNREADABLE = Sentence("Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre.")
 NOT_SEALED = Sentence("Aucun bulletin scellé ne porte ce code.")
@@ -22,7 +22,7 @@ NO_SUCH_BOX = Sentence(
 
 def check(visit: Visit) -> Response:
     """Where the ballot of a receipt code is. The proof is there for the page's script, and for people in words."""
-    typed = visit.request.query_params.get("code", "")[:100]
+    typed = UNHOLDABLE.sub("\ufffd", visit.request.query_params.get("code", "")[:100])
     visit.form.values["code"] = typed
     ballot_code = envelope.read_receipt_code(typed)
     if ballot_code is None and typed.strip():
