@@ -56,7 +56,7 @@ def test_a_slow_juror_skips_to_the_latest_figures(house: House) -> None:
                 seen.append(message["body"])
                 await ready.wait()  # the first figures take long to leave
 
-        task = asyncio.create_task(stream({"type": "http"}, receive, send))
+        task = asyncio.create_task(stream({"type": "http", "method": "GET"}, receive, send))
         while not seen:
             await asyncio.sleep(0.01)
         for _ in range(3):
