@@ -42,12 +42,6 @@ POWERS = (
     "xr-spatial-tracking",
 )  # fmt: skip
 
-# The card of the results is made to be shown inside other sites, and nothing else is.
-FRAMED_ANYWHERE = {
-    "Content-Security-Policy": POLICY.replace("frame-ancestors 'none'", "frame-ancestors *"),
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
-
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

@@ -15,7 +15,6 @@ from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
 from vote.languages import Sentence
 from vote.models import VERIFICATION_LASTS
-from vote.web import guards
 from vote.web.pages import Visit
 
 NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
@@ -55,9 +54,7 @@ def results_card(visit: Visit) -> Response:
     """The results in a small frame, for other sites."""
     with visit.station.database.reading() as session:
         published, _, _ = results.read(session, visit.contest)
-    response = visit.page("results/card.html", results=published)
-    response.headers.update(guards.FRAMED_ANYWHERE)
-    return response
+    return visit.page("results/card.html", results=published)
 
 
 def results_json(visit: Visit) -> Response:
