@@ -34,7 +34,8 @@ test: .venv/.checks ## every check and every test
 	@echo "— types";     $(BIN)/mypy $(CHECKED)
 	@echo "— imports";   $(BIN)/lint-imports --no-logo
 	@echo "— templates"; $(BIN)/djlint --check --lint templates
-	@echo "— tests";     $(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term
+	@echo "— tests";     $(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser --cov --cov-report=term
+	@echo "— browser";   $(BIN)/python -m pytest -q -n $(WORKERS) tests/browser
 
 quick: .venv/.checks ## the tests alone, until the first that fails
 	@$(BIN)/python -m pytest -q -x

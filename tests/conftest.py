@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,15 @@ from uuid import uuid4
 
 import pytest
 from people import House, StoppedClock, open_house, prepare, settings_for
-from servers import MailServer, PostgreSQL
+from servers import MailServer, PostgreSQL, memory
 
 from vote.db import Database
 from vote.settings import Settings
 
 TEMPLATE = "prepared"
+
+if folder := memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)  # noqa: TID251 (pytest makes its folders there)
 
 
 @pytest.fixture(scope="session")

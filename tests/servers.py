@@ -31,11 +31,22 @@ UNROOTED = ["unshare", "--user", "--map-user=65534", "--map-group=65534"] if os.
 ON_A_LIFELINE = 'exec 3<&0; { read -r _ <&3 || kill -s QUIT $$; } & exec "$@" 3<&- </dev/null'
 
 
+def memory() -> str | None:
+    """A folder in memory, where a database is made ten times sooner; None where it is small or runs no programs."""
+    folder = "/dev/shm"
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    roomy = found.f_bavail * found.f_frsize > 3 << 30
+    return folder if roomy and not found.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK) else None
+
+
 class PostgreSQL:
     """One PostgreSQL in a temporary folder, reached through a Unix socket in it."""
 
     def __init__(self, *, fsync: bool = True) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="vote-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vote-pg-", dir=None if fsync else memory()))
         self.fsync = fsync
         self.process: subprocess.Popen[str] | None = None
 
@@ -69,6 +80,7 @@ class PostgreSQL:
             "listen_addresses": "",
             "unix_socket_directories": self.folder,
             "max_connections": 200,
+            "max_wal_size": "128MB",
             "fsync": "on" if self.fsync else "off",
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

