@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import bindparam, delete, literal, select
+from sqlalchemy import Insert, bindparam, delete, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningInsert
 
 from vote import ballot_box, contests, envelope, marks, outbox, poll_book, screening, signals, tally, throttle
-from vote.db import Database, dialect, insert, insert_in
+from vote.db import Database, dialect, insert, insert_all, insert_in
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import (
@@ -41,10 +39,23 @@ from vote.tokens import Keys
 PURPOSE = "vote"
 
 LOCKED = (
-    select(Verification)
+    select(
+        Verification.id,
+        Verification.voter_key,
+        Verification.expires_at,
+        Verification.attempts,
+        Verification.delivery,
+        Verification.domain,
+        Verification.doubt,
+    )
     .where(Verification.id.in_(bindparam("ids", expanding=True)))
     .order_by(Verification.id)
     .with_for_update()
+)
+TRIED = (
+    update(Verification.__table__)  # type: ignore[arg-type]
+    .where(Verification.id == bindparam("tried"))
+    .values(attempts=bindparam("so_often"))
 )
 WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(
     Envelope.ballot_code.in_(bindparam("codes", expanding=True))
@@ -114,10 +125,23 @@ class Receipt:
     aside: bool = False
 
 
+@dataclass(slots=True)
+class Proving:
+    """A verification whose row is locked while ballots are judged; `attempts` goes up with each wrong code."""
+
+    id: bytes
+    voter_key: bytes
+    expires_at: datetime
+    attempts: int
+    delivery: Delivery
+    domain: str
+    doubt: Rule | None
+
+
 class WrongCode(Invalid):
     """Another code may be typed, until `expires_at`."""
 
-    def __init__(self, sentence: str, verification: Verification, **values: object) -> None:
+    def __init__(self, sentence: str, verification: Proving, **values: object) -> None:
         super().__init__(sentence, field="code", **values)
         self.expires_at, self.delivery = verification.expires_at, verification.delivery
 
@@ -155,7 +179,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
             if asked.voter_key not in quiet:
                 letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
         if fresh:
-            session.execute(_insert(dialect(session), Verification), fresh)
+            insert_all(session, _insert(dialect(session), Verification), fresh)
         outbox.post(session, letters, at)
         # After their letters: whoever holds both a letter and its verification took them in this order.
         for verification in again:
@@ -173,7 +197,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
         contest = contests.shared(session, booth.contest)
         verifications = _locked(session, (confirmation.verification_id for confirmation in confirmations))
         outcomes: dict[int, Receipt | Refusal] = {}
-        proven: dict[int, Verification] = {}
+        proven: dict[int, Proving] = {}
         for place, confirmation in enumerate(confirmations):
             verification = verifications.get(confirmation.verification_id)
             refusal = _judge(booth.keys, verification, confirmation, at)
@@ -181,6 +205,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
                 outcomes[place] = refusal or Expired(LATE)
             else:
                 proven[place] = verification
+        _note_tries(session, verifications.values(), outcomes.values())
         if contest.is_open(at):
             outcomes |= _cast(booth, session, contest, confirmations, proven, at)
         _find_again(booth, session, confirmations, proven, outcomes)
@@ -248,8 +273,8 @@ def not_open(contest: Contest, at: datetime) -> Conflict:
     )
 
 
-def _judge(keys: Keys, verification: Verification | None, confirmation: Confirmation, at: datetime) -> Refusal | None:
-    """None where the mailbox is proved. A wrong code is counted in the verification's row, which is locked."""
+def _judge(keys: Keys, verification: Proving | None, confirmation: Confirmation, at: datetime) -> Refusal | None:
+    """None where the mailbox is proved. A wrong code is counted."""
     if verification is None or verification.expires_at <= at:
         return Expired(LATE)
     if confirmation.code is None:
@@ -273,7 +298,7 @@ def _cast(
     session: Session,
     contest: Contest,
     confirmations: Sequence[Confirmation],
-    proven: dict[int, Verification],
+    proven: dict[int, Proving],
     at: datetime,
 ) -> dict[int, Receipt | Refusal]:
     """Sign, fill the envelopes and move the count for every proven voter who had not signed. Answers by place."""
@@ -301,7 +326,7 @@ def _cast(
         }
         for place, arrival, suspicion in zip(places, arrivals, suspicions, strict=True)
     ]
-    session.execute(_insert(dialect(session), Envelope), envelopes)
+    insert_all(session, _insert(dialect(session), Envelope), envelopes)
     votes = Counter(str(row["laureate"]) for row in envelopes if row["suspicion"] is None)
     votes.subtract(leaving)
     tally.move(session, booth.contest, booth.slot, votes, len(places), at)
@@ -311,7 +336,7 @@ def _cast(
     }
 
 
-def _arrival(keys: Keys, confirmation: Confirmation, verification: Verification, at: datetime) -> Arrival:
+def _arrival(keys: Keys, confirmation: Confirmation, verification: Proving, at: datetime) -> Arrival:
     left_at = verification.expires_at - VERIFICATION_LASTS
     return Arrival(
         network=confirmation.network,
@@ -355,7 +380,7 @@ def _find_again(
     booth: Booth,
     session: Session,
     confirmations: Sequence[Confirmation],
-    proven: dict[int, Verification],
+    proven: dict[int, Proving],
     outcomes: dict[int, Receipt | Refusal],
 ) -> None:
     """Answer those whose vote was counted before: with their receipt where their browser holds it."""
@@ -388,9 +413,8 @@ def _disowned_among(session: Session, contest: str, voter_keys: Iterable[bytes])
 
 
 @cache
-def _insert(dialect_name: str, table: type[Table]) -> ReturningInsert[Any]:
-    """All rows in one statement, which is what RETURNING makes of them: each one more is a wait for the interpreter."""
-    return insert_in(dialect_name, table).returning(literal(1))
+def _insert(dialect_name: str, table: type[Table]) -> Insert:
+    return insert_in(dialect_name, table)
 
 
 def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[bytes, Verification]:
@@ -404,9 +428,16 @@ def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[b
     return {verification.id: verification for verification in session.scalars(usable)}
 
 
-def _locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Verification]:
+def _locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Proving]:
     # Locked in one order by every node, so that tries are counted exactly and nobody waits crosswise.
-    return {verification.id: verification for verification in session.scalars(LOCKED, {"ids": set(ids)})}
+    return {row[0]: Proving(*row) for row in session.connection().execute(LOCKED, {"ids": set(ids)})}
+
+
+def _note_tries(session: Session, proving: Iterable[Proving], outcomes: Iterable[Receipt | Refusal]) -> None:
+    if any(isinstance(outcome, WrongCode | Expired) for outcome in outcomes):
+        rows = [{"tried": one.id, "so_often": one.attempts} for one in proving if one.attempts]
+        if rows:
+            session.connection().execute(TRIED, rows)
 
 
 def _new_verification(contest: str, identifier: bytes, asked: Request, at: datetime) -> dict[str, object]:

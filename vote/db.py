@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Table, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import Connection, DateTime, Dialect, Insert, Table, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +25,7 @@ from vote.errors import Unavailable
 from vote.languages import Sentence
 
 BUSY_SECONDS = 5
+MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
 )
@@ -153,6 +157,58 @@ def dialect(session: Session) -> str:
 def insert_in(dialect_name: str, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
     target: Table = table.__table__
     return sqlite.insert(target) if dialect_name == "sqlite" else postgresql.insert(target)
+
+
+def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Insert rows, which all name the same columns, and answer what the statement returns, as the driver gives it.
+
+    Handed to the driver as one long list of values: made by SQLAlchemy a row at a time, it costs more than the commit.
+    """
+    names = frozenset(rows[0]) if rows else frozenset()
+    found: list[Any] = []
+    if rows:
+        ready = _ready(statement, session.get_bind().dialect, names)
+        for start in range(0, len(rows), ready.most):
+            text, values = ready.fill(rows[start : start + ready.most])
+            result = session.connection().exec_driver_sql(text, values)
+            if result.returns_rows:
+                found += result.all()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """An insert of any number of rows, cut open where the rows go; `columns` name each value and say what becomes of
+    it on its way to the driver."""
+
+    before: str
+    row: str
+    after: str
+    columns: Sequence[tuple[str, Callable[[Any], Any] | None]]
+
+    @property
+    def most(self) -> int:
+        return MOST_VALUES // len(self.columns)
+
+    def fill(self, rows: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[Any, ...]]:
+        text = f"{self.before}{', '.join([self.row] * len(rows))}{self.after}"
+        return text, tuple(
+            [row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns]
+        )
+
+
+@lru_cache(maxsize=64)
+def _ready(statement: Insert, dialect: Dialect, names: frozenset[str]) -> _Insertion:
+    columns = [column for column in statement.table.columns if column.name in names]
+    text = str(statement.compile(dialect=dialect, column_keys=[column.name for column in columns]))
+    before, after = re.split(r"(?<=VALUES )\((?:[^()]|\([^)]*\))*\)", text, maxsplit=1)
+    place = "?" if dialect.paramstyle == "qmark" else "%s"
+    return _Insertion(
+        before,
+        f"({', '.join([place] * len(columns))})",
+        after,
+        [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns],
+    )
 
 
 def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:

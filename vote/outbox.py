@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Insert, delete, func, select, tuple_, upda
 from sqlalchemy.orm import Session
 
 from vote.addresses import provider
-from vote.db import Database, dialect, insert, insert_in
+from vote.db import Database, dialect, insert, insert_all, insert_in
 from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Verification
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
@@ -74,9 +74,8 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
         }
         for letter in letters
     }
-    if rows:
-        # In one order for all nodes, so that two of them never wait for each other crosswise.
-        session.execute(_post(dialect(session)), [rows[subject] for subject in sorted(rows)])
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    insert_all(session, _post(dialect(session)), [rows[subject] for subject in sorted(rows)])
 
 
 @cache

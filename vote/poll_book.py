@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.addresses import Address
-from vote.db import dialect, insert_in
+from vote.db import dialect, insert_all, insert_in
 from vote.models import Signature
 
 SIGNED_AMONG = select(Signature.voter_key).where(
@@ -28,9 +28,7 @@ def sign(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[byt
     """Sign for each voter, and return those who had not signed before; a race has exactly one winner."""
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [{"contest": contest, "voter_key": key} for key in sorted(set(voter_keys))]
-    if not rows:
-        return set()
-    return set(session.execute(_sign(dialect(session)), rows).scalars())
+    return {row[0] for row in insert_all(session, _sign(dialect(session)), rows)}
 
 
 @cache

@@ -323,11 +323,13 @@ def _of_contest(figures: Screening, burst: Seen, day: Seen) -> Iterator[tuple[Ru
 def _machine(figures: Screening, spans: Sequence[Seen], habits: Seen) -> Iterator[tuple[Rule, Facts]]:
     """Confirmations that nearly all fall in one step, or in the two quickest, and twice as often as usual."""
     for seen in spans:
+        if seen.votes < figures.machine:
+            continue
         others = [sum(gaps) - own for *gaps, own in zip(habits.gaps, PEOPLE, seen.gaps, strict=True)]
         for first, last in ALIKE:
             most, usual = sum(seen.gaps[first:last]), sum(others[first:last])
             alike = 100 * most >= figures.machine_share * seen.votes
-            if seen.votes >= figures.machine and alike and most * sum(others) >= 2 * usual * seen.votes:
+            if alike and most * sum(others) >= 2 * usual * seen.votes:
                 yield Rule.MACHINE, _facts(seen.votes, most, sum(others), usual)
                 return
 

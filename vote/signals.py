@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from vote.db import dialect, insert_in
+from vote.db import dialect, insert_all, insert_in
 from vote.models import Signal
 
 BURST, SUSTAINED = 10, 1440
@@ -34,16 +34,14 @@ class Seen:
     asked: int = 0
     private: int = 0
     domains: int = 0
-    gaps: tuple[int, ...] = (0,) * len(GAPS)
-
-    @property
-    def votes(self) -> int:
-        return sum(self.gaps)
+    gaps: list[int] = field(default_factory=lambda: [0] * len(GAPS))
+    votes: int = 0
 
     def add_vote(self, gap: int, *, private: bool = False, new_domain: bool = False) -> None:
         self.private += private
         self.domains += new_domain
-        self.gaps = tuple(count + (place == gap) for place, count in enumerate(self.gaps))
+        self.gaps[gap] += 1
+        self.votes += 1
 
 
 def step(seconds: float) -> int:
@@ -58,12 +56,13 @@ def count(session: Session, more: Mapping[bytes, Seen], at: datetime) -> dict[tu
     begun = [(span, window(at, span)) for span in (BURST, SUSTAINED)]
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [
-        {"mark": mark, "span": span, "window_at": window_at, **_columns(more[mark])}
-        for mark in sorted(more)
+        {"mark": mark, "span": span, "window_at": window_at, **columns}
+        for mark, columns in ((mark, _columns(more[mark])) for mark in sorted(more))
         for span, window_at in begun
     ]
-    found = session.execute(_count(dialect(session)), rows)
-    return {(row[0], row[1]): _seen(row[2:]) for row in found}
+    return {
+        (mark, span): _seen(numbers) for mark, span, *numbers in insert_all(session, _count(dialect(session)), rows)
+    }
 
 
 @cache
@@ -100,7 +99,7 @@ def _columns(seen: Seen) -> dict[str, int]:
 
 def _seen(numbers: Iterable[int]) -> Seen:
     asked, private, domains, *gaps = numbers
-    return Seen(asked, private, domains, tuple(gaps))
+    return Seen(asked, private, domains, gaps, sum(gaps))
 
 
 _COLUMNS = tuple(getattr(Signal, name) for name in COUNTED)
