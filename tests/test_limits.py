@@ -168,3 +168,53 @@ def test_more_connections_than_a_process_takes_are_told_to_come_back(site: str) 
         assert end.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 5" in end
     assert httpx2.get(f"{site}/", timeout=30).status_code == 200
+
+
+def test_what_hangs_at_the_door_is_answered_there_as_it_is_behind_it(site: str) -> None:
+    ask = b"GET /%s HTTP/1.1\r\nHost: here\r\n%s\r\n"
+    httpx2.get(f"{site}/")  # now it hangs
+    behind = answered(site, ask % (b"", b"Connection: close\r\n")).replace(b"connection: close\r\n", b"")
+    tag = behind.partition(b"etag: ")[2].partition(b"\r\n")[0]
+    door = answered(site, ask % (b"", b"") + ask % (b"reglement", b"Connection: close\r\n"))
+    ours, theirs = (set(found.splitlines()) for found in (door[: len(behind)], behind))
+    assert {line[:5] for line in ours ^ theirs} <= {b"date:"}
+    assert b"<title>R\xc3\xa8glement" in door[len(behind) :]
+    for more, status, body in (
+        (b"If-None-Match: " + tag, b"304 Not Modified", b""),
+        (b"Accept-Encoding: gzip", b"200 OK", b"\x1f\x8b"),
+        (b"Content-Length: 0", b"200 OK", b"<!doctype"),
+    ):
+        found = answered(site, ask % (b"", more + b"\r\n") + ask % (b"sante", b"Connection: close\r\n"))
+        head, _, rest = found.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status)
+        assert b"content-security-policy: " in head
+        assert b"\r\ndate: " in head
+        assert rest.lower().startswith(body)
+
+
+def test_a_body_that_comes_with_a_request_for_a_poster_is_no_second_request(site: str) -> None:
+    hidden = b"GET /sante HTTP/1.1\r\nHost: here\r\n\r\n"
+    head = b"GET / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % len(hidden)
+    found = answered(site, head + hidden + b"GET /reglement HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    assert found.count(b"HTTP/1.1 200 OK") == 2
+    assert b"<title>R\xc3\xa8glement" in found
+
+
+def test_who_reads_nothing_is_not_answered_for_ever(site: str) -> None:
+    with closing(connect(site)) as connection:
+        connection.setblocking(False)
+        asked = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n" * 1000
+        sent = 0
+        with suppress(BlockingIOError):
+            while sent < 50_000_000:
+                sent += connection.send(asked)
+                time.sleep(0.002)
+    assert sent < 20_000_000  # some sixty thousand answers' worth of questions; the rest was left unread
+    assert httpx2.get(f"{site}/").status_code == 200
+
+
+def answered(site: str, asked: bytes) -> bytes:
+    """All that is answered until the connection ends."""
+    with closing(connect(site)) as connection:
+        send(connection, asked)
+        return answer(connection)

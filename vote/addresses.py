@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -41,6 +42,7 @@ OFTEN_MEANT = (
     *("gmail.com", "orange.fr", "hotmail.fr", "hotmail.com", "yahoo.fr", "yahoo.com", "free.fr", "laposte.net"),
     *("wanadoo.fr", "outlook.fr", "outlook.com", "sfr.fr", "icloud.com", "live.fr", "bbox.fr", "protonmail.com"),
 )
+PLAIN = re.compile(r"[!#$%&'*+\-./0-9=?@A-Z^_`a-z{|}~]+")  # nothing of it is refused at sight
 REAL_TOO = {"mail.com", "ymail.com", "email.com"}
 NAME_IS_SUBDOMAIN = {"fastmail.com", "fastmail.fm"}  # anything@name.fastmail.com is name@fastmail.com
 
@@ -61,7 +63,8 @@ def parse(text: str) -> Address:
         valid = validate_email(text, check_deliverability=False)
         canonical, domain = _mailbox(valid)
         # Folding may turn a letter into a sign: "＠" is one mailbox's letter, "@" is not.
-        validate_email(canonical, check_deliverability=False)
+        if canonical != valid.normalized.lower() or not canonical.isascii():
+            validate_email(canonical, check_deliverability=False)
     except EmailNotValidError:
         _refuse_for_its_reason(text)
     written = text.rpartition("@")[2]
@@ -116,6 +119,8 @@ def _refuse_at_sight(text: str) -> None:
         _refuse(
             "Cette adresse est trop longue : une adresse e-mail compte au plus {most:number} caractères.", most=LONGEST
         )
+    if PLAIN.fullmatch(text) and "=?" not in text:
+        return
     # U+FFFD stands for what could not be read as a character.
     if any(unicodedata.category(letter).startswith("C") or letter == "\ufffd" for letter in text):
         _refuse("Cette adresse contient un caractère invisible, peut-être copié avec elle : retapez-la au clavier.")

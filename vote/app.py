@@ -18,7 +18,7 @@ from vote.settings import Settings
 from vote.station import Noticeboard
 from vote.web import guards, pages
 from vote.web.jury import Gallery
-from vote.web.posters import Posters
+from vote.web.posters import Posters, Wall
 from vote.web.routes import posted, routes
 
 LOOKS_EVERY_SECONDS = 0.25
@@ -50,11 +50,12 @@ def create_app(
             await to_thread.run_sync(furnished.worker.stop)
         furnished.database.close()
 
+    wall = Wall(furnished)
     app = Starlette(
         routes=routes(),
         lifespan=open_doors,
         middleware=[
-            Middleware(Posters, station=furnished, posted=posted),
+            Middleware(Posters, wall=wall, posted=posted),
             Middleware(logbook.Numbered),
             Middleware(guards.HouseHeaders, secure=settings.secure),
             Middleware(guards.BodyLimit),
@@ -62,6 +63,7 @@ def create_app(
         exception_handlers={HTTPException: pages.refuse_http},
     )
     app.state.station = furnished
+    app.state.wall = wall
     app.state.gallery = Gallery(furnished, leaving)
     return app
 

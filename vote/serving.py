@@ -68,7 +68,7 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(),
+        **doorstep.options(app.state.wall.at_once),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.

@@ -50,8 +50,7 @@ async def fill(visit: Visit) -> Response:
     """The ballot goes home in the voter's cookie, the address to the outbox; nothing here ties the two."""
     if not visit.station.noticeboard.latest().is_open(visit.at):
         await visit.in_thread(_require_open)
-    gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
-    chosen, address = _chosen(visit), addresses.parse(visit.form["email"])
+    chosen, address = gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
     answer = await visit.station.requests.wait(_request(visit, address))
     if isinstance(answer, Refusal):
         raise answer

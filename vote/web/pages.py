@@ -291,16 +291,18 @@ def _here(path: str, query: str) -> str:
     return quote("/" + path.lstrip("/")) + (f"?{query}" if query else "")
 
 
-def gather(*checks: Callable[[], object]) -> None:
-    """Run every check, then refuse once with all that was wrong. Raises Invalid."""
+def gather(*checks: Callable[[], Any]) -> list[Any]:
+    """What every check answers; where some refuse, one refusal with all that was wrong. Raises Invalid."""
+    answers: list[Any] = []
     errors: dict[str, Sentence] = {}
     for check in checks:
         try:
-            check()
+            answers.append(check())
         except Invalid as refusal:
             errors.update(refusal.errors)
     if errors:
         raise Invalid.of(errors)
+    return answers
 
 
 async def _call(handler: Handler, visit: Visit) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +24,15 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """One answer: its messages for those behind the door, and `wire`, the same as HTTP/1.1 has it, without its date."""
+
+    start: Message
+    body: Message
+    wire: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Poster:
     """One public page, true from `since` until `until` as long as nobody changed what the noticeboard shows."""
 
@@ -30,12 +40,44 @@ class Poster:
     since: datetime
     until: datetime
     tag: bytes
-    unchanged: Message
-    plain: tuple[Message, Message]
-    packed: tuple[Message, Message]
+    unchanged: Sheet
+    plain: Sheet
+    packed: Sheet
 
     def is_true(self, version: int, at: datetime) -> bool:
         return self.version == version and self.since <= at < self.until
+
+    def sheet(self, asked: Headers) -> Sheet:
+        """What answers these headers."""
+        packed = False
+        for name, value in asked:
+            if name == b"if-none-match":
+                if self.tag in value:
+                    return self.unchanged
+            elif name == b"accept-encoding":
+                packed = b"gzip" in value
+        return self.packed if packed else self.plain
+
+
+class Wall:
+    """Where this process's posters hang, by address."""
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.hanging: dict[str, Poster] = {}
+
+    def poster(self, path: str) -> Poster | None:
+        """The poster of this address, if one hangs there and is true."""
+        found = self.hanging.get(path)
+        if found is None or not found.is_true(self.station.noticeboard.version, self.station.clock.now()):
+            return None
+        return found
+
+    def at_once(self, path: str, asked: Headers) -> tuple[bytes, bytes] | None:
+        """What answers GET, as HTTP/1.1 has it: status and headers, to which a date may be added, and body. None where
+        no true poster hangs."""
+        found = self.poster(path)
+        return found.sheet(asked).wire if found else None
 
 
 class Posters:
@@ -45,9 +87,8 @@ class Posters:
     be on it. `posted` says which addresses are public pages.
     """
 
-    def __init__(self, app: ASGIApp, station: Station, posted: Callable[[str], bool]) -> None:
-        self._app, self._station, self._posted = app, station, posted
-        self._hanging: dict[str, Poster] = {}
+    def __init__(self, app: ASGIApp, wall: Wall, posted: Callable[[str], bool]) -> None:
+        self._app, self._wall, self._posted = app, wall, posted
         self._in_hand: dict[str, asyncio.Task[Poster | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,24 +96,15 @@ class Posters:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        poster = self._hanging.get(path)
-        if poster is None or not poster.is_true(self._station.noticeboard.version, self._station.clock.now()):
-            poster = await self._set(scope) if poster or self._posted(path) else None
-            if poster is None:
-                await self._app(scope, receive, send)
-                return
-        packed = False
-        for name, value in scope["headers"]:
-            if name == b"if-none-match":
-                if poster.tag in value:
-                    await send(poster.unchanged)
-                    await send({"type": "http.response.body"})
-                    return
-            elif name == b"accept-encoding":
-                packed = b"gzip" in value
-        start, body = poster.packed if packed else poster.plain
-        await send(start)
-        await send(body)
+        poster = self._wall.poster(path)
+        if poster is None and (path in self._wall.hanging or self._posted(path)):
+            poster = await self._set(scope)
+        if poster is None:
+            await self._app(scope, receive, send)
+            return
+        sheet = poster.sheet(scope["headers"])
+        await send(sheet.start)
+        await send(sheet.body)
 
     async def _set(self, scope: Scope) -> Poster | None:
         """The page as it is now; those who come meanwhile wait for the same one."""
@@ -82,15 +114,15 @@ class Posters:
             task = self._in_hand[path] = asyncio.create_task(self._print(scope))
             task.add_done_callback(lambda _: self._in_hand.pop(path, None))
         poster = await asyncio.shield(task)
-        if poster is None or len(self._hanging) >= MOST:
-            self._hanging.pop(path, None)
+        if poster is None or len(self._wall.hanging) >= MOST:
+            self._wall.hanging.pop(path, None)
         if poster is not None:
-            self._hanging[path] = poster
+            self._wall.hanging[path] = poster
         return poster
 
     async def _print(self, scope: Scope) -> Poster | None:
-        version, at = self._station.noticeboard.version, self._station.clock.now()
-        contest = self._station.noticeboard.latest()
+        station = self._wall.station
+        version, at, contest = station.noticeboard.version, station.clock.now(), station.noticeboard.latest()
         sheet: list[Message] = []
 
         async def receive() -> Message:
@@ -124,24 +156,28 @@ def _poster(version: int, since: datetime, until: datetime, headers: Headers, bo
     kept = [(name, value) for name, value in headers if name not in replaced]
     kept += [(b"cache-control", MAX_AGE), (b"etag", tag), (b"vary", b"Accept-Encoding")]
     packed = gzip.compress(body, mtime=0)
-    plain = _answer(kept, body)
+    plain = _sheet(HTTPStatus.OK, [*kept, _length(body)], body)
     return Poster(
         version,
         since,
         until,
         tag,
-        {
-            "type": "http.response.start",
-            "status": 304,
-            "headers": [pair for pair in kept if pair[0] != b"content-type"],
-        },
+        _sheet(HTTPStatus.NOT_MODIFIED, [pair for pair in kept if pair[0] != b"content-type"], b""),
         plain,
-        _answer([*kept, (b"content-encoding", b"gzip")], packed) if len(body) > WORTH_PACKING else plain,
+        _sheet(HTTPStatus.OK, [*kept, (b"content-encoding", b"gzip"), _length(packed)], packed)
+        if len(body) > WORTH_PACKING
+        else plain,
     )
 
 
-def _answer(headers: Headers, body: bytes) -> tuple[Message, Message]:
-    return (
-        {"type": "http.response.start", "status": 200, "headers": [*headers, (b"content-length", b"%d" % len(body))]},
+def _sheet(status: HTTPStatus, headers: Headers, body: bytes) -> Sheet:
+    lines = (b"%s: %s\r\n" % pair for pair in headers)
+    return Sheet(
+        {"type": "http.response.start", "status": status.value, "headers": headers},
         {"type": "http.response.body", "body": body},
+        (b"HTTP/1.1 %d %s\r\n%s" % (status, status.phrase.encode(), b"".join(lines)), body),
     )
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(body)
