@@ -136,10 +136,10 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
 
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
-    rows = standings(edition, running_count(session, contest))
-    # The lines of the poll book themselves: a counter moved with the votes could not tell that one of them is gone.
-    signatures = poll_book.signatures(session, contest)
-    return Count(rows, signatures, aside(session, contest), rejected(session, contest), hours(session, contest), at)
+    """What there is to see, in the same time whatever the number of ballots: signatures are those of the turnout."""
+    rows, turnout = standings(edition, running_count(session, contest)), hours(session, contest)
+    signatures = sum(hour.votes for hour in turnout)
+    return Count(rows, signatures, aside(session, contest), rejected(session, contest), turnout, at)
 
 
 def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], signed: int, at: datetime) -> None:
@@ -223,12 +223,25 @@ def digest(codes: Sequence[bytes]) -> str:
     return sha256("\n".join(map(receipt_code, codes)).encode()).hexdigest()
 
 
+def glance(session: Session, contest: str) -> Balance:
+    """The balance by the figures that move with each vote, in the same time whatever their number.
+
+    Whether they are those of the poll book and of the ballots themselves is what an inspection tells.
+    """
+    return _balance(session, contest, sum(hour.votes for hour in hours(session, contest)))
+
+
 def balance(session: Session, contest: str) -> Balance:
+    """The balance by the lines of the poll book themselves."""
+    return _balance(session, contest, poll_book.signatures(session, contest))
+
+
+def _balance(session: Session, contest: str, signatures: int) -> Balance:
     waiting = session.scalar(select(func.count()).select_from(Envelope).where(Envelope.contest == contest)) or 0
     out = rejected(session, contest)
     ballots = waiting + ballot_box.size(session, contest) + out
     counted = sum(running_count(session, contest).values())
-    return Balance(poll_book.signatures(session, contest), ballots, counted, aside(session, contest), out)
+    return Balance(signatures, ballots, counted, aside(session, contest), out)
 
 
 def standings(edition: Edition, votes: Mapping[str, int]) -> list[Standing]:

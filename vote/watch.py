@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vote import audit, ballot_box, outbox, poll_book, schema
+from vote import audit, ballot_box, outbox, schema, tally
 from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Unavailable
@@ -117,7 +117,8 @@ class _Figures(Collector):
         contest, now = self._contest, self._clock.now()
         sent, refused = outbox.recent(session)
         due = session.scalar(select(func.min(OutgoingLetter.due_at)))
-        yield "vote_signatures", "Signatures in the poll book", poll_book.signatures(session, contest)
+        signatures = sum(hour.votes for hour in tally.hours(session, contest))
+        yield "vote_signatures", "Signatures in the poll book", signatures
         here = select(func.count(), func.count(Envelope.suspicion), func.count(Envelope.suspicion.distinct()))
         envelopes, held, suspicions = session.execute(here.where(Envelope.contest == contest)).one()
         yield "vote_envelopes", "Ballots that are not sealed", envelopes

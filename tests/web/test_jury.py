@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from pages_inspector import Page
 from people import CONTEST, EDITION, House
 from sqlalchemy import delete
 
 from vote import minutes, tally
-from vote.models import Act, Signature
+from vote.models import Act, RunningCount, Signature
 
 NAME = "Camille (juror)"
 
@@ -88,8 +89,18 @@ def test_a_gap_between_signatures_and_ballots_is_shouted(house: House) -> None:
     house.voter("a@example.org").vote()
     with house.database.writing() as session:
         session.execute(delete(Signature))
+    house.officer().client.post("/bureau/controle")  # as happens by itself each hour
+    found = Page(house.juror().client.get("/jury").text)
+    assert any(element.attributes.get("class") == "note alert" for element in found.elements)
+    assert "0 signatures" in found.text("main")
+
+
+def test_a_gap_between_the_votes_and_their_count_is_shouted_at_once(house: House) -> None:
+    house.voter("a@example.org").vote()
+    with house.database.writing() as session:
+        session.execute(delete(RunningCount))
     page = house.juror().client.get("/jury").text
-    assert "0 signature" in page
+    assert "0 bulletin" in page
     assert "ÉCART" in page
 
 

@@ -38,7 +38,7 @@ def desk(visit: Visit) -> Response:
         return again(visit)
     slug = visit.station.contest
     with visit.station.database.reading() as session:
-        balance = tally.balance(session, slug)
+        balance = tally.glance(session, slug)
         lines = minutes.read(session, slug)
         inspection = audit.last_inspection(session, slug)
         groups = screening.groups(session, slug)
