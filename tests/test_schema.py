@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from nodes import nodes, upgrade_at_once
 from servers import PostgreSQL
 from sqlalchemy import Connection, inspect, text
@@ -20,6 +22,7 @@ from vote import schema
 from vote.db import Database
 from vote.errors import Misuse
 from vote.models import UNORDERED, Table
+from vote.settings import ROOT
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -94,6 +97,11 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
     with database.engine.connect() as connection:
         assert anatomy(connection) == before
     schema.require_current(database)
+
+
+def test_the_last_revision_is_known_by_its_file() -> None:
+    scripts = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
+    assert schema.head() == scripts.get_current_head()
 
 
 def test_a_database_without_the_schema_is_said_to_need_it(bare_url: str) -> None:
