@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -85,11 +85,10 @@ def confirmations(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
         yield _post("/confirmation", {"code": KEYS.code(casting.PURPOSE, ballot.verification_id)}, ballot)
 
 
-def repeats(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
-    """The first voter, who has voted, confirms again and again."""
-    ballot = ballots[0]
-    for _ in ballots:
-        yield _post("/confirmation", {"code": KEYS.code(casting.PURPOSE, ballot.verification_id)}, ballot)
+def repeats(ballot: FilledBallot, count: int) -> Iterator[bytes]:
+    """A voter who has voted confirms again and again."""
+    request = _post("/confirmation", {"code": KEYS.code(casting.PURPOSE, ballot.verification_id)}, ballot)
+    return repeat(request, count)
 
 
 def bad_codes(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
@@ -113,6 +112,14 @@ def requests(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
     """Each voter sends the form of the home page."""
     for ballot in ballots:
         yield _post("/bulletin", {"laureate": str(ballot.laureate), "email": ballot.email}, None)
+
+
+def strangers(count: int) -> list[FilledBallot]:
+    """As many people who have not asked for anything yet."""
+    return [
+        FilledBallot(b"", b"", SLUGS[n % len(SLUGS)], f"stranger.{n}@{PROVIDERS[n % len(PROVIDERS)]}")
+        for n in range(count)
+    ]
 
 
 def write(path: Path, sent: Iterable[bytes]) -> Path:

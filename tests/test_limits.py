@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -160,6 +161,8 @@ def test_what_is_not_http_is_told_so(site: str) -> None:
 
 
 def test_more_connections_than_a_process_takes_are_told_to_come_back(site: str) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with ExitStack() as stack:
         for _ in range(MOST_CONNECTIONS):
             stack.enter_context(connect(site))

@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-MOST_CONNECTIONS = 4000  # of one process
+MOST_CONNECTIONS = 6000  # of one process
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
