@@ -201,11 +201,11 @@ class _Insertion:
 def _ready(statement: Insert, dialect: Dialect, names: frozenset[str]) -> _Insertion:
     columns = [column for column in statement.table.columns if column.name in names]
     text = str(statement.compile(dialect=dialect, column_keys=[column.name for column in columns]))
-    before, after = re.split(r"(?<=VALUES )\((?:[^()]|\([^)]*\))*\)", text, maxsplit=1)
-    place = "?" if dialect.paramstyle == "qmark" else "%s"
+    # Between the parts: the one row that SQLAlchemy has written, in which psycopg's names become places.
+    before, row, after = re.split(r"(?<=VALUES )(\((?:[^()]|\([^)]*\))*\))", text, maxsplit=1)
     return _Insertion(
         before,
-        f"({', '.join([place] * len(columns))})",
+        re.sub(r"%\(\w+\)s(::[A-Z ]+)?", "%s", row),
         after,
         [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns],
     )

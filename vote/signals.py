@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal_column, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -23,15 +24,14 @@ STEPS = (10, 20, 40, 80, 160, 320, 640)
 """Seconds from a letter's departure to its confirmation; each step doubles the one before it."""
 
 GAPS = tuple(f"gap{number}" for number in range(len(STEPS) + 1))
-COUNTED = ("asked", "private", "domains", *GAPS)
+VOTED = ("private", "domains", *GAPS)
 KEPT = {BURST: timedelta(days=2), SUSTAINED: timedelta(days=40)}
 
 
 @dataclass(slots=True)
 class Seen:
-    """What is, or was, counted of one mark. `gaps` are votes by the step that their confirmation took."""
+    """What is, or was, counted of one mark's votes. `gaps` are votes by the step that their confirmation took."""
 
-    asked: int = 0
     private: int = 0
     domains: int = 0
     gaps: list[int] = field(default_factory=lambda: [0] * len(GAPS))
@@ -50,29 +50,46 @@ def step(seconds: float) -> int:
 
 
 def count(session: Session, more: Mapping[bytes, Seen], at: datetime) -> dict[tuple[bytes, int], Seen]:
-    """Add to the counts of marks, in both spans, and answer what they have come to; one statement."""
-    if not more:
-        return {}
-    begun = [(span, window(at, span)) for span in (BURST, SUSTAINED)]
-    # In one order for all nodes, so that two of them never wait for each other crosswise.
-    rows = [
-        {"mark": mark, "span": span, "window_at": window_at, **columns}
-        for mark, columns in ((mark, _columns(more[mark])) for mark in sorted(more))
-        for span, window_at in begun
-    ]
+    """Add votes to the counts of marks, in both spans, and answer what they have come to; one statement."""
+    rows = _rows({mark: _columns(seen) for mark, seen in more.items()}, at)
     return {
         (mark, span): _seen(numbers) for mark, span, *numbers in insert_all(session, _count(dialect(session)), rows)
     }
 
 
+def ask(session: Session, more: Mapping[bytes, int], at: datetime) -> dict[tuple[bytes, int], int]:
+    """Add letters asked for to the counts of marks, in both spans, and answer what they have come to; one statement."""
+    rows = _rows({mark: {"asked": number} for mark, number in more.items()}, at)
+    return {(mark, span): asked for mark, span, asked in insert_all(session, _ask(dialect(session)), rows)}
+
+
+def _rows(more: Mapping[bytes, dict[str, int]], at: datetime) -> list[dict[str, Any]]:
+    begun = [(span, window(at, span)) for span in (BURST, SUSTAINED)]
+    # In one order for all nodes, so that two of them never wait for each other crosswise.
+    return [
+        {"mark": mark, "span": span, "window_at": window_at, **more[mark]}
+        for mark in sorted(more)
+        for span, window_at in begun
+    ]
+
+
 @cache
 def _count(dialect_name: str) -> ReturningInsert[Any]:
-    statement = insert_in(dialect_name, Signal)
-    statement = statement.on_conflict_do_update(
+    statement = insert_in(dialect_name, Signal).values(asked=literal_column("0"))
+    return _adding(statement, VOTED).returning(Signal.mark, Signal.span, *_COLUMNS)
+
+
+@cache
+def _ask(dialect_name: str) -> ReturningInsert[bytes, int, int]:
+    statement = insert_in(dialect_name, Signal).values(dict.fromkeys(VOTED, literal_column("0")))
+    return _adding(statement, ("asked",)).returning(Signal.mark, Signal.span, Signal.asked)
+
+
+def _adding(statement: sqlite.Insert | postgresql.Insert, names: Iterable[str]) -> sqlite.Insert | postgresql.Insert:
+    return statement.on_conflict_do_update(
         index_elements=["mark", "span", "window_at"],
-        set_={name: getattr(Signal, name) + statement.excluded[name] for name in COUNTED},
+        set_={name: getattr(Signal, name) + statement.excluded[name] for name in names},
     )
-    return statement.returning(Signal.mark, Signal.span, *_COLUMNS)
 
 
 def history(session: Session, mark: bytes, span: int) -> list[tuple[datetime, int]]:
@@ -94,12 +111,12 @@ def window(at: datetime, span: int) -> datetime:
 
 
 def _columns(seen: Seen) -> dict[str, int]:
-    return dict(zip(COUNTED, (seen.asked, seen.private, seen.domains, *seen.gaps), strict=True))
+    return dict(zip(VOTED, (seen.private, seen.domains, *seen.gaps), strict=True))
 
 
 def _seen(numbers: Iterable[int]) -> Seen:
-    asked, private, domains, *gaps = numbers
-    return Seen(asked, private, domains, gaps, sum(gaps))
+    private, domains, *gaps = numbers
+    return Seen(private, domains, gaps, sum(gaps))
 
 
-_COLUMNS = tuple(getattr(Signal, name) for name in COUNTED)
+_COLUMNS = tuple(getattr(Signal, name) for name in VOTED)

@@ -14,7 +14,7 @@ from vote.editions import Screening
 from vote.errors import TooMany
 from vote.languages import Sentence
 from vote.proofs import Toll
-from vote.signals import BURST, SUSTAINED, Seen
+from vote.signals import BURST, SUSTAINED
 
 WIDER = 8  # the larger of two networks may ask for so many times more
 
@@ -50,13 +50,13 @@ def judge(session: Session, figures: Screening, asked: Sequence[Asked], at: date
     set aside.
     """
     total = Counter(mark for one in asked for mark in one.marks())
-    seen = signals.count(session, {mark: Seen(asked=number) for mark, number in total.items()}, at)
+    seen = signals.ask(session, total, at)
     nth: Counter[bytes] = Counter()
     verdicts: list[TooMany | Toll | None] = []
     for one in asked:
         nth.update(one.marks())
         so_far = {
-            (mark, span): seen[mark, span].asked - total[mark] + nth[mark]
+            (mark, span): seen[mark, span] - total[mark] + nth[mark]
             for mark in one.marks()
             for span in (BURST, SUSTAINED)
         }
