@@ -133,7 +133,7 @@ def test_a_letter_asked_for_before_the_vote_and_leaving_after_it_holds_no_code(h
     house.voter(ADDRESS).vote()
     head = station.letterhead(house.station.settings, house.station.keys, EDITION)
     with house.database.reading() as session:
-        letter = letters.write(session, head, late, house.clock.now())
+        letter = letters.write(session, head, late, letters.asked_among(session, [late]), house.clock.now())
     assert letter is not None
     assert message_from_bytes(letter, policy=policy.default)["Subject"] == "Votre vote est déjà compté"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_qp
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address as MailAddress
@@ -13,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import Row, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, envelope, tally
@@ -29,11 +30,14 @@ BOUNDARY = b"=_an_alternative"  # quoted-printable never holds "=_"
 PART = b'--%s\r\nContent-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n'
 
 ASKED = select(
+    Verification.id,
     Verification.expires_at,
     exists()
     .where(Signature.contest == Verification.contest, Signature.voter_key == Verification.voter_key)
     .label("signed"),
-).where(Verification.id == bindparam("subject"))
+).where(Verification.id.in_(bindparam("subjects", expanding=True)))
+
+Asked = Mapping[bytes, Row[bytes, datetime, bool]]
 
 SUBJECTS = {
     "vote": Sentence("Votre code pour confirmer votre vote"),
@@ -54,19 +58,27 @@ class Letterhead:
     public_url: str
 
 
-def write(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
-    """The letter as it leaves at `at`, an RFC 5322 message, or None when its subject is gone or expired."""
+def asked_among(session: Session, letters: Sequence[Posted]) -> Asked:
+    """What codes of a bag of letters are about, read together: as much of the work as to write them."""
+    subjects = [letter.id for letter in letters if letter.kind == LetterKind.VOTE]
+    return {row.id: row for row in session.connection().execute(ASKED, {"subjects": subjects})}
+
+
+def write(session: Session, head: Letterhead, letter: Posted, asked: Asked, at: datetime) -> bytes | None:
+    """The letter as it leaves at `at`, an RFC 5322 message, or None when its subject is gone or expired.
+
+    `asked` is what `asked_among` found for it, among others.
+    """
     if letter.kind == LetterKind.SIGN_IN:
         return _sign_in(session, head, letter, at)
     if letter.kind == LetterKind.CHECKPOINT:
         return _checkpoint(session, head, letter, at)
     if letter.kind == LetterKind.ALERT:
         return _alert(session, head, letter, at)
-    return _vote(session, head, letter, at)
+    return _vote(head, letter, asked.get(letter.id), at)
 
 
-def _vote(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
-    asked = session.execute(ASKED, {"subject": letter.id}).one_or_none()
+def _vote(head: Letterhead, letter: Posted, asked: Row[bytes, datetime, bool] | None, at: datetime) -> bytes | None:
     if asked is None or asked.expires_at <= at:
         return None
     if asked.signed:

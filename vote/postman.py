@@ -189,9 +189,10 @@ def take(database: Database, clock: Clock, head: Letterhead) -> tuple[list[InHan
     unwritten: list[tuple[Posted, Delivery | None]] = []
     posted = outbox.take(database, clock.now(), BAGFUL)
     with database.reading() as session:
+        asked = letters.asked_among(session, posted)
         for letter in posted:
             try:
-                bag.append(InHand(letter, letters.write(session, head, letter, clock.now()), taken))
+                bag.append(InHand(letter, letters.write(session, head, letter, asked, clock.now()), taken))
             except Unavailable:
                 raise
             except Exception:
