@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from people import CONTEST, EDITION, SITE
 from sqlalchemy import func, select
 
-from vote import addresses, audit, casting, contests, envelope, poll_book, sealing, station
-from vote.casting import Booth, Confirmation, Receipt, Request
+from vote import addresses, asking, audit, casting, contests, envelope, poll_book, sealing, station
+from vote.asking import Request
+from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.models import Envelope, SealedBallot
 from vote.sealing import Sealer
@@ -40,7 +41,7 @@ def laureate_of(number: int) -> str:
 def cast(database: Database, numbers: Iterable[int], at: datetime) -> list[bytes]:
     """These voters ask for a letter, open its link and press the button, all in one commit. Answers their codes."""
     booth, numbers = booth_on(database), list(numbers)
-    asked = casting.request(booth, [Request(f"voter{n}@example.org", voter_key(n)) for n in numbers], at)
+    asked = asking.request(booth, [Request(f"voter{n}@example.org", voter_key(n)) for n in numbers], at)
     confirmations = [
         Confirmation(verification, envelope.new_ballot_code(), laureate_of(number))
         for number, verification in zip(numbers, asked, strict=True)

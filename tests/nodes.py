@@ -12,8 +12,9 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from typing import Any, TypeVar
 
-from vote import casting, envelope, schema
-from vote.casting import Booth, Confirmation, Receipt, Request
+from vote import asking, casting, envelope, schema
+from vote.asking import Request
+from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.errors import Refusal
 from vote.tokens import Keys
@@ -30,7 +31,7 @@ def booth(database: Database, contest: str, slot: int = 0) -> Booth:
 
 def ask(booth: Booth, voters: Iterable[bytes], at: datetime) -> list[bytes]:
     """The verification ids of people who have asked for a letter. Never refused."""
-    answers = casting.request(booth, [Request("somebody@example.org", key) for key in voters], at)
+    answers = asking.request(booth, [Request("somebody@example.org", key) for key in voters], at)
     found = [answer for answer in answers if isinstance(answer, bytes)]
     assert len(found) == len(answers)
     return found

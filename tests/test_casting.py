@@ -10,8 +10,9 @@ from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from vote import casting, contests, tally
-from vote.casting import Booth, Confirmation, Receipt, Request, WrongCode
+from vote import asking, casting, contests, tally
+from vote.asking import Request
+from vote.casting import Booth, Confirmation, Receipt, WrongCode
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Envelope, OutgoingLetter, Table, Turnout, Verification
@@ -27,7 +28,7 @@ def here(database: Database) -> Booth:
 
 
 def ask_again(here: Booth, voter: bytes, earlier: bytes | None, at: datetime) -> bytes | Refusal | Toll:
-    return casting.request(here, [Request("marie@example.org", voter, earlier)], at)[0]
+    return asking.request(here, [Request("marie@example.org", voter, earlier)], at)[0]
 
 
 def code_of(verification_id: bytes) -> str:

@@ -15,8 +15,9 @@ from nodes import ask, ballot, booth, cast_until_refused, nodes
 from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, union_all
 
-from vote import casting, contests, tally
-from vote.casting import Receipt, Request
+from vote import asking, casting, contests, tally
+from vote.asking import Request
+from vote.casting import Receipt
 from vote.db import Database
 from vote.errors import Conflict
 from vote.models import Envelope, SealedBallot
@@ -85,7 +86,7 @@ def test_a_closure_waits_for_no_gap_in_the_stream(database: Database, stream: st
             if stream == "ballots":
                 casting.confirm(here, [ballot(identifier) for identifier in mine], MORNING)
             else:
-                casting.request(here, [Request("somebody@example.org", key) for key in voters[place]], MORNING)
+                asking.request(here, [Request("somebody@example.org", key) for key in voters[place]], MORNING)
             commits[place] += 1
 
     with ThreadPoolExecutor(crowd) as threads:

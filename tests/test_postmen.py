@@ -15,8 +15,9 @@ from people import CONTEST, EDITION, MORNING, House, StoppedClock, open_house, p
 from servers import MailServer, PostgreSQL
 from sqlalchemy import delete, func, select
 
-from vote import casting, station, worker
-from vote.casting import Booth, Request
+from vote import asking, station, worker
+from vote.asking import Request
+from vote.casting import Booth
 from vote.db import Database
 from vote.letters import Letterhead
 from vote.models import Delivery, OutgoingLetter, SignIn, Table, Verification
@@ -47,7 +48,7 @@ def ask(database: Database, keys: Keys, people: int, earlier: list[bytes] | None
     requests = [
         Request(f"voter{n}@example.org", n.to_bytes(32), earlier[n] if earlier else None) for n in range(people)
     ]
-    answers = casting.request(booth, requests, MORNING)
+    answers = asking.request(booth, requests, MORNING)
     return [answer for answer in answers if isinstance(answer, bytes)]
 
 

@@ -18,8 +18,9 @@ from nodes import KEYS, booth
 from people import EDITION, SITE
 from sqlalchemy import event, select, union_all
 
-from vote import audit, ballot_box, casting, contests, envelope, minutes, poll_book, sealing, station, tally
-from vote.casting import Confirmation, Receipt, Request
+from vote import asking, audit, ballot_box, casting, contests, envelope, minutes, poll_book, sealing, station, tally
+from vote.asking import Request
+from vote.casting import Confirmation, Receipt
 from vote.db import Database
 from vote.editions import Text
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Misuse, Refusal
@@ -82,13 +83,13 @@ class Day(RuleBasedStateMachine):
 
     @rule(target=browsers, person=st.sampled_from(PEOPLE))
     def ask(self, person: bytes) -> object:
-        (answer,) = casting.request(self.booth, [Request("somebody@example.org", person)], self.at)
+        (answer,) = asking.request(self.booth, [Request("somebody@example.org", person)], self.at)
         assert isinstance(answer, bytes if self.state is State.OPEN else Conflict)
         return Browser(person, answer, self.at + VERIFICATION_LASTS) if isinstance(answer, bytes) else multiple()
 
     @rule(target=browsers, browser=browsers, person=st.sampled_from(PEOPLE))
     def ask_again(self, browser: Browser, person: bytes) -> object:
-        (answer,) = casting.request(
+        (answer,) = asking.request(
             self.booth, [Request("somebody@example.org", person, browser.verification_id)], self.at
         )
         if not isinstance(answer, bytes):

@@ -11,8 +11,22 @@ from nodes import KEYS
 from people import CONTEST, EDITION, MORNING, SITE
 from sqlalchemy import select, update
 
-from vote import audit, casting, contests, envelope, marks, minutes, receipts, screening, sealing, station, tally
-from vote.casting import Booth, Confirmation, Receipt, Request
+from vote import (
+    asking,
+    audit,
+    casting,
+    contests,
+    envelope,
+    marks,
+    minutes,
+    receipts,
+    screening,
+    sealing,
+    station,
+    tally,
+)
+from vote.asking import Request
+from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.errors import Conflict
 from vote.models import Act, Envelope, Rule, Suspicion
@@ -49,7 +63,7 @@ def vote(
     asked_at = MORNING + at
     networks = marks.networks(KEYS, host, asked_at)
     asked = Request(f"{name}@{domain}", name.encode(), domain=domain, networks=networks, doubt=doubt)
-    (verification,) = casting.request(here, [asked], asked_at)
+    (verification,) = asking.request(here, [asked], asked_at)
     assert isinstance(verification, bytes)
     ballot = Confirmation(
         verification,

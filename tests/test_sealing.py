@@ -9,8 +9,9 @@ from crowds import MIXING, booth_on, cast, complaints, lot, new_sealer, sealed, 
 from people import CONTEST, MORNING, House
 from sqlalchemy import func, select, update
 
-from vote import ballot_box, casting, contests, merkle, minutes, sealing, station, worker
-from vote.casting import Confirmation, Request
+from vote import asking, ballot_box, casting, contests, merkle, minutes, sealing, station, worker
+from vote.asking import Request
+from vote.casting import Confirmation
 from vote.db import Database
 from vote.envelope import new_ballot_code
 from vote.errors import Conflict
@@ -166,7 +167,7 @@ def test_the_box_is_shown_to_be_empty_before_anything_is_sealed(database: Databa
 
 def test_a_sealed_ballot_is_found_again_by_whoever_repeats_the_confirmation(database: Database) -> None:
     booth, code = booth_on(database), new_ballot_code()
-    (asked,) = casting.request(booth, [Request("marie@example.org", b"m" * 32)], MORNING)
+    (asked,) = asking.request(booth, [Request("marie@example.org", b"m" * 32)], MORNING)
     assert isinstance(asked, bytes)
     confirmation = Confirmation(asked, code, "ilot-femmes")
     casting.confirm(booth, [confirmation], MORNING)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Insert, Table, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import Connection, DateTime, Dialect, Insert, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from vote.errors import Unavailable
 from vote.languages import Sentence
@@ -144,7 +144,7 @@ class Turn:
                 self._held = False
 
 
-def insert(session: Session, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
+def insert(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
     """An insert that knows ON CONFLICT, in the dialect of this session."""
     return insert_in(dialect(session), table)
 
@@ -154,9 +154,9 @@ def dialect(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
-def insert_in(dialect_name: str, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
-    target: Table = table.__table__
-    return sqlite.insert(target) if dialect_name == "sqlite" else postgresql.insert(target)
+@cache
+def insert_in(dialect_name: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
 
 
 def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

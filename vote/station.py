@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from vote import ballot_box, casting, contests
+from vote import asking, ballot_box, casting, contests
+from vote.asking import Request
 from vote.carriers import Carrier, Pigeonhole, SmtpCarrier
-from vote.casting import Booth, Confirmation, Receipt, Request
+from vote.casting import Booth, Confirmation, Receipt
 from vote.clock import Clock
 from vote.db import Database
 from vote.editions import Edition
@@ -143,7 +144,7 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
         sealer=sealer,
         noticeboard=noticeboard,
         # The moment is read when the transaction is about to begin, not when the voter joined the line.
-        requests=meters.line("requests", lambda entries: casting.request(booth, entries, clock.now())),
+        requests=meters.line("requests", lambda entries: asking.request(booth, entries, clock.now())),
         confirmations=meters.line("confirmations", lambda entries: casting.confirm(booth, entries, clock.now())),
         meters=meters,
         worker=worker,

@@ -23,9 +23,23 @@ from sqlalchemy import delete, select
 from fraud import officer
 from fraud.browser import Browser, behind_proxy
 from fraud.people import DAYS, EDITION, PARIS, Voter, on
-from vote import addresses, casting, contests, envelope, marks, poll_book, proofs, schema, sealing, staff, worker
+from vote import (
+    addresses,
+    asking,
+    casting,
+    contests,
+    envelope,
+    marks,
+    poll_book,
+    proofs,
+    schema,
+    sealing,
+    staff,
+    worker,
+)
 from vote.app import create_app
-from vote.casting import PURPOSE, Confirmation, Receipt, Request
+from vote.asking import Request
+from vote.casting import PURPOSE, Confirmation, Receipt
 from vote.db import Database
 from vote.envelope import FilledBallot
 from vote.errors import Refusal, TooMany
@@ -265,7 +279,7 @@ class Simulation:
                 doubt=Rule.UNPROVED if voter.unproved else None,
             )
             requests.append(asked)
-        return casting.request(self.station.booth, requests, at)
+        return asking.request(self.station.booth, requests, at)
 
     async def _send_by_page(self, voter: Voter) -> bytes | Refusal | Toll:
         browser = self._browser(voter)

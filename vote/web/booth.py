@@ -6,9 +6,10 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from vote import addresses, casting, envelope, poll_book, proofs, qr
+from vote import addresses, asking, casting, envelope, poll_book, proofs, qr
 from vote.addresses import Address
-from vote.casting import Confirmation, Receipt, Request, WrongCode
+from vote.asking import Request
+from vote.casting import Confirmation, Receipt, WrongCode
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
@@ -128,11 +129,11 @@ def disown(visit: Visit) -> Response:
     """The owner of the address says "that was not me", or takes it back; who presses at once is asked again."""
     verification_id, station = _proved(visit), visit.station
     if visit.form["again"]:
-        casting.allow_letters(station.database, station.contest, verification_id)
+        asking.allow_letters(station.database, station.contest, verification_id)
         return visit.page("booth/disowned.html", allowed=True, voted=False, action=visit.request.url.path)
     if not _pressed_by_hand(visit):
         raise Invalid(TWICE)
-    voted = casting.disown(station.database, station.contest, verification_id, visit.at)
+    voted = asking.disown(station.database, station.contest, verification_id, visit.at)
     return visit.page("booth/disowned.html", allowed=False, voted=voted, action=visit.request.url.path)
 
 
