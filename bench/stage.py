@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
+from vote import languages
+
 # Chromium refuses its sandbox to root, and by itself talks to its makers.
 FLAGS = (
     *("--no-sandbox", "--no-first-run", "--disable-quic"),
@@ -79,15 +81,21 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody with a browser of their own, who finds things by what they are called."""
+    """Somebody with a browser of their own, who finds things by what they are called.
 
-    def __init__(self, browser: Browser, site: str, *, scripts: bool = True, width: int = PHONE) -> None:
-        self.site = site
+    Addresses and names are given in French; an English visitor opens the same page under /en, and looks for what the
+    catalogue makes of the name.
+    """
+
+    def __init__(
+        self, browser: Browser, site: str, *, scripts: bool = True, width: int = PHONE, lang: str = "fr"
+    ) -> None:
+        self.site, self.lang = site, lang
         self.context = browser.new_context(
             base_url=site,
             java_script_enabled=scripts,
             viewport={"width": width, "height": 800},
-            locale="fr-FR",
+            locale={"fr": "fr-FR", "en": "en-GB"}[lang],
             timezone_id="Europe/Paris",
         )
         self.complaints: list[str] = []
@@ -98,13 +106,14 @@ class Visitor:
         self.page = self.context.new_page()
 
     def open(self, address: str) -> Page:
-        self.page.goto(address)
+        path = address.removeprefix(self.site)
+        self.page.goto(languages.address(path, self.lang) if languages.language_of(path) == "fr" else path)
         return self._arrived()
 
     def press(self, button: str) -> Page:
         """The first button of this name; returns with the page it led to."""
         with self.page.expect_navigation():
-            self.page.get_by_role("button", name=button).first.click()
+            self.page.get_by_role("button", name=self._said(button)).first.click()
         return self._arrived()
 
     def strike(self, key: str) -> Page:
@@ -126,7 +135,7 @@ class Visitor:
         self.page.get_by_role("radio", name=laureate).check()
 
     def write(self, label: str, text: str) -> None:
-        self.page.get_by_label(label).first.fill(text)
+        self.page.get_by_label(self._said(label)).first.fill(text)
 
     def ask_for_a_letter(self, laureate: str, address: str) -> Page:
         """From the home page to the page that waits for the code."""
@@ -169,12 +178,15 @@ class Visitor:
 
     def act(self, title: str, reason: str, word: str) -> Page:
         """An officer's act, at the desk."""
-        form = self.page.get_by_role("region", name=title)
-        form.get_by_label("Motif").fill(reason)
-        form.get_by_label(f"Tapez {word} pour confirmer").fill(word)
+        form, typed = self.page.get_by_role("region", name=self._said(title)), self._said(word)
+        form.get_by_label(self._said("Motif")).fill(reason)
+        form.get_by_label(self._said("Tapez %(word)s pour confirmer") % {"word": typed}).fill(typed)
         with self.page.expect_navigation():
             form.get_by_role("button").click()
         return self._arrived()
+
+    def _said(self, name: str) -> str:
+        return languages.said(name, self.lang)
 
     def _arrived(self) -> Page:
         """Every page met is looked at: nothing may stick out at its side."""

@@ -109,7 +109,7 @@ def link(visit: Visit) -> Response:
     response = visit.page(
         "booth/link.html",
         laureate=_laureate(visit, ballot.laureate if ballot else None),
-        action=f"/confirmation/{visit.request.path_params['token']}",
+        action=visit.url(f"/confirmation/{visit.request.path_params['token']}"),
         expires_at=verification.expires_at,
         shown=visit.station.keys.seal(SHOWN, {"at": visit.at.timestamp()}),
     )
