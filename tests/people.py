@@ -135,19 +135,20 @@ class House:
         staff.add(self.database, CONTEST, parsed, f"Camille ({role})", role, self.clock.now(), "les tests")
         return parsed
 
-    def member(self, role: Role) -> Member:
-        """A juror or an officer, entered and signed in."""
+    def member(self, role: Role, lang: str = "fr") -> Member:
+        """A juror or an officer, entered and signed in by the page of this language."""
         address = self.enter(role)
         token = staff.invite(self.database, self.station.keys, address, self.clock.now())
         found = Member(self.client(), role, self)
-        assert found.client.post(f"/entrer/{token}", data={}, follow_redirects=False).status_code == 303
+        entrance = in_language(f"/entrer/{token}", lang)
+        assert found.client.post(entrance, data={}, follow_redirects=False).status_code == 303
         return found
 
-    def juror(self) -> Member:
-        return self.member(Role.JUROR)
+    def juror(self, lang: str = "fr") -> Member:
+        return self.member(Role.JUROR, lang)
 
-    def officer(self) -> Member:
-        return self.member(Role.OFFICER)
+    def officer(self, lang: str = "fr") -> Member:
+        return self.member(Role.OFFICER, lang)
 
 
 @contextmanager

@@ -109,3 +109,11 @@ def test_a_member_whose_letters_do_not_arrive_enters_by_the_operators_link_and_c
         assert operator.says("staff", "sign-out", "camille@example.org") == "1 sessions ended.\n"
         assert browser.get("/jury").url.path == "/entrer"
     assert operator.says("staff", "sign-out", "camille@example.org") == "0 sessions ended.\n"
+
+
+def test_a_member_may_be_entered_with_a_language_of_their_own(database_url: str) -> None:
+    operator = Operator(database_url, SHIPPED)
+    omar = ("staff", "add", "omar@example.org", "--role", "officer", "--name", "Omar")
+    for language, entrance in (("", f"{SITE}/entrer/"), ("en", f"{SITE}/en/entrer/"), ("", f"{SITE}/en/entrer/")):
+        operator.says(*omar, *(("--lang", language) if language else ()))
+        assert operator.says("staff", "invite", "omar@example.org").startswith(entrance)

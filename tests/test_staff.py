@@ -32,7 +32,7 @@ def lines(database: Database) -> list[Minute]:
 
 def session_of(database: Database, clock: StoppedClock) -> str:
     """The cookie of a session opened now."""
-    return staff.enter_by_link(database, KEYS, staff.invite(database, KEYS, ADDRESS, clock.now()), clock.now())
+    return staff.enter_by_link(database, KEYS, staff.invite(database, KEYS, ADDRESS, clock.now()), clock.now(), "fr")
 
 
 def member(database: Database, cookie: str, clock: StoppedClock) -> staff.Member | None:
@@ -89,7 +89,7 @@ def test_a_link_used_many_times_at_once_opens_one_session(database: Database) ->
     def use(_: int) -> str | None:
         barrier.wait()
         try:
-            return staff.enter_by_link(database, KEYS, token, MORNING)
+            return staff.enter_by_link(database, KEYS, token, MORNING, "fr")
         except Expired:
             return None
 

@@ -18,6 +18,7 @@ from vote import (
     bundle,
     contests,
     editions,
+    languages,
     minutes,
     purge,
     schema,
@@ -33,8 +34,8 @@ from vote.clock import Clock, RunningClock
 from vote.db import Database
 from vote.errors import Misuse, Refusal, Unavailable
 from vote.evidence import Finding
-from vote.languages import Sentence
-from vote.models import Act, Role
+from vote.languages import LANGUAGES, Sentence
+from vote.models import Act, Role, Staff
 from vote.sealing import Sealer
 from vote.tokens import Keys
 
@@ -124,11 +125,12 @@ def staff_group() -> None:
 @click.argument("address")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--name", required=True, help="As the minutes call this person.")
-def add_staff(address: str, role: str, name: str) -> None:
+@click.option("--lang", type=click.Choice(list(LANGUAGES)), help="Of their letters, until they sign in.  [default: fr]")
+def add_staff(address: str, role: str, name: str, lang: str | None) -> None:
     """Enter a juror or an officer; they then sign in at /entrer with a mailed code."""
     with _database() as database:
         parsed = addresses.parse(address)
-        staff.add(database, _slug(), parsed, name, Role(role), _clock().now(), OPERATOR)
+        staff.add(database, _slug(), parsed, name, Role(role), _clock().now(), OPERATOR, lang)
     click.echo(f"{name} is entered as {role}.")
 
 
@@ -137,9 +139,12 @@ def add_staff(address: str, role: str, name: str) -> None:
 def invite_staff(address: str) -> None:
     """Print a link that signs a member in once within twelve hours: for when letters do not arrive."""
     keys = Keys(settings.from_environ().secrets)
+    parsed = addresses.parse(address)
     with _database() as database:
-        token = staff.invite(database, keys, addresses.parse(address), _clock().now())
-    click.echo(f"{settings.public_url()}/entrer/{token}")
+        token = staff.invite(database, keys, parsed, _clock().now())
+        with database.reading() as session:
+            lang = session.get_one(Staff, parsed.canonical).language
+    click.echo(settings.public_url() + languages.address(f"/entrer/{token}", lang))
 
 
 @staff_group.command("sign-out")

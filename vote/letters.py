@@ -122,7 +122,8 @@ def _checkpoint(session: Session, head: Letterhead, letter: Posted, at: datetime
 
 def _alert(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes | None:
     aside = tally.aside(session, head.edition.contest)
-    return _compose(head, letter, "alert", at, aside=aside, link=f"{head.public_url}/bureau") if aside else None
+    link = head.public_url + address("/bureau", letter.language)
+    return _compose(head, letter, "alert", at, aside=aside, link=link) if aside else None
 
 
 def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> bytes:

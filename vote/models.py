@@ -410,12 +410,15 @@ class Role(StrEnum):
 
 
 class Staff(Table):
+    """A juror or an officer. `language` is the one of the page by which they last came in; letters are in it."""
+
     __tablename__ = "staff"
 
     address: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(Text)
     witness: Mapped[bool] = mapped_column(default=False, server_default=false())
+    language: Mapped[str] = mapped_column(default="fr", server_default="fr")
 
 
 class SignIn(Table):

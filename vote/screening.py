@@ -118,8 +118,8 @@ def alert(database: Database, contest: str, at: datetime) -> int:
         new = update(Suspicion).where(Suspicion.contest == contest, Suspicion.told_at.is_(None))
         if not session.execute(new.values(told_at=at).returning(Suspicion.id)).all():
             return 0
-        officers = session.scalars(select(Staff.address).where(Staff.role == Role.OFFICER)).all()
-        letters = [NewLetter(secrets.token_bytes(16), LetterKind.ALERT, address, "fr") for address in officers]
+        officers = session.scalars(select(Staff).where(Staff.role == Role.OFFICER)).all()
+        letters = [NewLetter(secrets.token_bytes(16), LetterKind.ALERT, one.address, one.language) for one in officers]
         outbox.post(session, letters, at)
         return len(letters)
 

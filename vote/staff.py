@@ -46,10 +46,19 @@ class Member:
     opened_at: datetime
 
 
-def add(database: Database, contest: str, address: Address, name: str, role: Role, at: datetime, who: str) -> None:
-    """Enter a member, or give a known one another name or role; the minutes name the person, not the address.
+def add(
+    database: Database,
+    contest: str,
+    address: Address,
+    name: str,
+    role: Role,
+    at: datetime,
+    who: str,
+    language: str | None = None,
+) -> None:
+    """Enter a member, or give a known one another name, role or language.
 
-    Raises Misuse.
+    The minutes name the person, not the address, and are silent about languages. Raises Misuse.
     """
     if not name.strip():
         raise Misuse("The name is empty: give --name, the minutes call people by it.")
@@ -57,10 +66,14 @@ def add(database: Database, contest: str, address: Address, name: str, role: Rol
         contests.read(session, contest)
         known = session.get(Staff, address.canonical)
         before = {"name": known.name, "role": str(known.role)} if known else None
+        if known and language:
+            known.language = language
         after = {"name": name, "role": str(role)}
         if before == after:
             return
-        session.merge(Staff(address=address.canonical, name=name, role=role))
+        session.merge(
+            Staff(address=address.canonical, name=name, role=role, **{"language": language} if language else {})
+        )
         revoke_all(session, at, address.canonical)
         minutes.record(
             session, contest, Act.STAFF, who=who, why=Sentence("Inscription."), at=at, before=before, after=after
@@ -91,22 +104,25 @@ def invite(database: Database, keys: Keys, address: Address, at: datetime) -> st
     return keys.sign_id(PURPOSE, identifier)
 
 
-def enter_by_link(database: Database, keys: Keys, token: str, at: datetime) -> str:
-    """Open a session and answer the value of its cookie. A link serves once. Raises Expired."""
+def enter_by_link(database: Database, keys: Keys, token: str, at: datetime, language: str) -> str:
+    """Open a session and answer the value of its cookie; letters are in this language from then on.
+
+    A link serves once. Raises Expired.
+    """
     identifier = keys.read_id(PURPOSE, token)
     with database.writing() as session:
         sign_in = _usable(session, identifier, at)
         if sign_in is None:
             raise Expired(LATE)
-        return _open(session, sign_in, at)
+        return _open(session, sign_in, at, language)
 
 
-def enter_by_code(database: Database, keys: Keys, identifier: bytes, code: str, at: datetime) -> str:
-    """Open a session and answer the value of its cookie. Five tries for a code, few in a day. Raises Invalid."""
+def enter_by_code(database: Database, keys: Keys, identifier: bytes, code: str, at: datetime, language: str) -> str:
+    """The same by a code: five tries for one, few in a day. Raises Invalid."""
     with database.writing() as session:
         sign_in = _proved(session, keys, identifier, code, at)
         if sign_in is not None:
-            return _open(session, sign_in, at)
+            return _open(session, sign_in, at, language)
     # One answer for a wrong code and for an address that is nobody's, and the try above is committed.
     raise Invalid(WRONG, field="code")
 
@@ -190,8 +206,9 @@ def _where_staff(figure: Any, address: str) -> Any:
     return figure.filter(SignIn.staff == address)
 
 
-def _open(session: Session, sign_in: SignIn, at: datetime) -> str:
+def _open(session: Session, sign_in: SignIn, at: datetime, language: str) -> str:
     sign_in.used_at = at
+    session.get_one(Staff, sign_in.staff).language = language
     cookie = secrets.token_urlsafe(32)
     session.add(StaffSession(id=_session_id(cookie), staff=sign_in.staff, opened_at=at, expires_at=at + SESSION_LASTS))
     return cookie

@@ -39,7 +39,9 @@ def write_to(database: Database, sealer: Sealer, at: datetime) -> int:
         name, lasts = (f"witnesses {contest.state(at)}", timedelta(days=3650)) if over else ("witnesses", EVERY)
         if latest is None or not lease(session, name, secrets.token_bytes(16), at, lasts):
             return 0
-        witnesses = session.scalars(select(Staff.address).where(Staff.witness.is_(True))).all()
-        letters = [NewLetter(secrets.token_bytes(16), LetterKind.CHECKPOINT, address, "fr") for address in witnesses]
+        witnesses = session.scalars(select(Staff).where(Staff.witness.is_(True))).all()
+        letters = [
+            NewLetter(secrets.token_bytes(16), LetterKind.CHECKPOINT, one.address, one.language) for one in witnesses
+        ]
         outbox.post(session, letters, at)
         return len(letters)

@@ -10,6 +10,7 @@ from httpx2 import Response
 from pages_inspector import Page, french
 from people import EDITION, MORNING, House, Member, text_of
 
+from vote import worker
 from vote.languages import address as in_language
 from vote.web import doors
 from vote.web.routes import TABLE
@@ -107,6 +108,22 @@ def test_a_member_is_written_to_in_the_language_of_the_page(house: House) -> Non
     english(client.get(link.group()))
     assert client.post(link.group()).request.url.path == "/en/jury"
     assert "no longer works" in english(client.get(link.group()))
+
+
+def test_the_staff_are_written_to_in_the_language_by_which_they_last_came_in(house: House) -> None:
+    juror, _ = house.juror("en"), house.officer("en")
+    juror.client.post("/en/jury/temoin", data={"wanted": "oui"})
+    house.voter("somebody@yopmail.com").vote()
+    worker.make_round(house.database, house.clock, house.station.sealer)
+    (kept,), (alert,) = house.letters("juror@example.org"), house.letters("officer@example.org")
+    for letter, subject in ((kept, "Checkpoint of the ballot box, to keep"), (alert, "Ballots are set aside")):
+        assert (letter["Subject"], letter["Content-Language"]) == (subject, "en")
+        assert not french().search(re.sub(r"http\S+", "", text_of(letter)))
+    assert "http://testserver/en/bureau\n" in text_of(alert)
+    house.juror("fr")
+    house.clock.forward(hours=1)
+    worker.make_round(house.database, house.clock, house.station.sealer)
+    assert house.letters("juror@example.org")[0]["Content-Language"] == "fr"
 
 
 @pytest.mark.parametrize("after", [timedelta(days=-30), timedelta(0), EDITION.closes_at - MORNING])

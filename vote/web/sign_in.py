@@ -46,8 +46,8 @@ def code(visit: Visit) -> Response:
 
 def enter_by_code(visit: Visit) -> Response:
     identifier = _identifier(visit.request.cookies.get(visit.cookie_name(ENTRANCE_COOKIE), ""))
-    station = visit.station
-    return _enter(visit, staff.enter_by_code(station.database, station.keys, identifier, visit.form["code"], visit.at))
+    database, keys = visit.station.database, visit.station.keys
+    return _enter(visit, staff.enter_by_code(database, keys, identifier, visit.form["code"], visit.at, visit.lang))
 
 
 def link(visit: Visit) -> Response:
@@ -61,7 +61,8 @@ def link(visit: Visit) -> Response:
 
 def enter_by_link(visit: Visit) -> Response:
     token = visit.request.path_params["token"]
-    return _enter(visit, staff.enter_by_link(visit.station.database, visit.station.keys, token, visit.at))
+    database, keys = visit.station.database, visit.station.keys
+    return _enter(visit, staff.enter_by_link(database, keys, token, visit.at, visit.lang))
 
 
 def leave(visit: Visit) -> Response:
