@@ -66,7 +66,7 @@ def complaints(database: Database, kept: Sequence[str] = ()) -> list[str]:
     with database.reading() as session:
         contest = contests.read(session, CONTEST)
         findings = audit.examine_database(session, contest, new_sealer().signer.verifier, kept)
-    return [finding.sentence for finding in findings if not finding.holds]
+    return [finding.said("en") for finding in findings if not finding.holds]
 
 
 def sealed(database: Database) -> list[bytes]:

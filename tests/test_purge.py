@@ -88,7 +88,7 @@ def test_results_audits_and_bundles_are_as_good_as_before(house: House, settings
     assert after["minutes"][:-1] == results["minutes"]
     assert complaints(house.database, kept) == []
     content = house.client().get("/resultats/urne.zip").content
-    assert [finding.sentence for finding in bundle.read(content, kept) if not finding.holds] == []
+    assert [finding.said("en") for finding in bundle.read(content, kept) if not finding.holds] == []
     assert count(house, Signature) == 11
     assert run(settings, None, "audit").exit_code == 0
 

@@ -72,7 +72,7 @@ def complaints(file: Path, attack: str = "") -> list[str]:
     with database.reading() as session:
         findings = audit.examine_database(session, contests.read(session, CONTEST), SEALER.signer.verifier)
     database.close()
-    return [finding.sentence for finding in findings if not finding.holds]
+    return [finding.said("en") for finding in findings if not finding.holds]
 
 
 def test_without_an_attack_nothing_is_found(published: Path, tmp_path: Path) -> None:

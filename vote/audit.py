@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from vote import ballot_box, editions, minutes, tally
 from vote.db import Database
 from vote.evidence import Box, Evidence, Finding, checkpoint_of, examine, rebuild, witnessed
+from vote.languages import LANGUAGES, Sentence
 from vote.models import Act, Contest, Inspection, Laureate, Lot, Tile
 from vote.notes import Verifier
 
@@ -53,21 +54,21 @@ def examine_apart(
         own = _tables(session, contest, evidence, box) + examine(evidence, box)
         return own, witnessed(evidence, box, kept)
     except UNREADABLE as problem:
-        sentence = f"Something in the database cannot be read as what it should be: {problem!r}."
-        return [Finding(False, sentence)], []
+        unread = Sentence("Quelque chose, dans la base, ne se lit pas comme il devrait : {what}.", what=repr(problem))
+        return [Finding(False, unread)], []
 
 
 def inspect(database: Database, contest: str, verifier: Verifier, at: datetime) -> list[str]:
-    """Audit the database, keep what disagrees where officers and jury see it, and answer it.
+    """Audit the database, keep what disagrees where officers and jury see it, and answer it in English.
 
     The audit reads a snapshot: votes go on meanwhile.
     """
     with database.reading() as session:
         findings = examine_database(session, session.get_one(Contest, contest), verifier)
-    complaints = [finding.sentence for finding in findings if not finding.holds]
+    complaints = [{lang: finding.said(lang) for lang in LANGUAGES} for finding in findings if not finding.holds]
     with database.writing() as session:
         session.merge(Inspection(contest=contest, at=at, complaints=complaints))
-    return complaints
+    return [complaint["en"] for complaint in complaints]
 
 
 def last_inspection(session: Session, contest: str) -> Inspection | None:
@@ -78,14 +79,27 @@ def last_inspection(session: Session, contest: str) -> Inspection | None:
 def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) -> list[Finding]:
     balance = tally.balance(session, contest.slug)
     counted = tally.recount(session, contest.slug) == tally.running_count(session, contest.slug)
-    agree = "agree" if balance.balanced else "do not agree"
     findings = [
         Finding(
             balance.balanced,
-            f"{balance.signatures} signatures in the poll book, {balance.ballots} ballots, {balance.counted} in the "
-            f"running count, {balance.aside} set aside, {balance.rejected} rejected: they {agree}.",
+            Sentence(
+                "{signatures:number} signatures à la liste d’émargement, {ballots:number} bulletins, dont "
+                "{counted:number} au décompte en cours, {aside:number} mis de côté, {rejected:number} "
+                "rejetés : {verdict}.",
+                signatures=balance.signatures,
+                ballots=balance.ballots,
+                counted=balance.counted,
+                aside=balance.aside,
+                rejected=balance.rejected,
+                verdict=Sentence("tout concorde") if balance.balanced else Sentence("cela ne concorde pas"),
+            ),
         ),
-        Finding(counted, f"The running count {'is' if counted else 'is not'} that of the ballots."),
+        Finding(
+            counted,
+            Sentence("Le décompte en cours est celui des bulletins.")
+            if counted
+            else Sentence("Le décompte en cours n’est pas celui des bulletins."),
+        ),
         _tree(session, contest, box),
         _lots(session, contest, box),
         _rows(session, contest, evidence),
@@ -94,7 +108,9 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
     ]
     if contest.results is not None:
         same = balance.signatures == contest.results["signatures"]
-        findings.append(Finding(same, f"The poll book {'is' if same else 'is not'} as it was at the publication."))
+        kept = Sentence("La liste d’émargement est celle de la proclamation.")
+        changed = Sentence("La liste d’émargement n’est plus celle de la proclamation.")
+        findings.append(Finding(same, kept if same else changed))
     return findings
 
 
@@ -106,7 +122,8 @@ def _tree(session: Session, contest: Contest, box: Box) -> Finding:
         found += 1
         wrong += box.tiles.get((level, number)) != hashes
     same = found == len(box.tiles) and not wrong
-    return Finding(same, f"The stored tree {'is' if same else 'is not'} that of the sealed ballots.")
+    sound = Sentence("L’arbre conservé est celui des bulletins scellés.")
+    return Finding(same, sound if same else Sentence("L’arbre conservé n’est pas celui des bulletins scellés."))
 
 
 def _lots(session: Session, contest: Contest, box: Box) -> Finding:
@@ -117,10 +134,11 @@ def _lots(session: Session, contest: Contest, box: Box) -> Finding:
     lots = session.scalars(select(Lot).where(Lot.contest == contest.slug).order_by(Lot.number))
     for number, lot in enumerate(lots, start=1):
         if (lot.number, lot.start) != (number, start) or ends.pop(lot.size, None) != lot.sealed_at:
-            return Finding(False, f"Lot {lot.number} is not as it was sealed.")
+            return Finding(False, Sentence("Le lot {n} n’est pas tel qu’il a été scellé.", n=lot.number))
         start = lot.size
     same = start == box.size and not ends
-    return Finding(same, f"The lots {'are' if same else 'are not'} those of the box and of its checkpoints.")
+    sound = Sentence("Les lots sont ceux de l’urne et de ses empreintes.")
+    return Finding(same, sound if same else Sentence("Les lots ne sont pas ceux de l’urne et de ses empreintes."))
 
 
 def _rows(session: Session, contest: Contest, evidence: Evidence) -> Finding:
@@ -128,8 +146,10 @@ def _rows(session: Session, contest: Contest, evidence: Evidence) -> Finding:
     for number, row in enumerate(ballot_box.checkpoints(session, contest.slug), start=1):
         checkpoint = checkpoint_of(evidence.verifier, row.note)
         if row.number != number or checkpoint is None or checkpoint.size != row.size:
-            return Finding(False, f"Checkpoint {row.number} is not numbered or sized as it was signed.")
-    return Finding(True, "The checkpoints are numbered and sized as they were signed.")
+            return Finding(
+                False, Sentence("L’empreinte {n} n’a pas le numéro ou la taille qui ont été signés.", n=row.number)
+            )
+    return Finding(True, Sentence("Les empreintes ont le numéro et la taille qui ont été signés."))
 
 
 def _dates(contest: Contest, lines: Sequence[Mapping[str, Any]]) -> Finding:
@@ -148,11 +168,13 @@ def _dates(contest: Contest, lines: Sequence[Mapping[str, Any]]) -> Finding:
             published_at = datetime.fromisoformat(line["at"])
     told = (edition.opens_at, closes_at, closed_at, published_at)
     same = told == (contest.opens_at, contest.closes_at, contest.closed_at, contest.published_at)
-    return Finding(same, f"The dates of the contest are {'those' if same else 'not those'} that the minutes record.")
+    sound = Sentence("Les dates du scrutin sont celles du procès-verbal.")
+    return Finding(same, sound if same else Sentence("Les dates du scrutin ne sont pas celles du procès-verbal."))
 
 
 def _ballot_paper(session: Session, contest: Contest) -> Finding:
     edition = editions.from_document(json.loads(contest.edition))
     slugs = set(session.scalars(select(Laureate.slug).where(Laureate.contest == contest.slug)))
     same = slugs == {laureate.slug for laureate in edition.laureates}
-    return Finding(same, f"The ballot names {'the laureates' if same else 'others than the laureates'} of the edition.")
+    sound = Sentence("Le bulletin nomme les lauréats de l’édition.")
+    return Finding(same, sound if same else Sentence("Le bulletin ne nomme pas les lauréats de l’édition."))

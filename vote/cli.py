@@ -307,7 +307,7 @@ def _notes(kept: tuple[Path, ...]) -> list[str]:
 
 def _tell(findings: Sequence[Finding]) -> None:
     for finding in findings:
-        click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.sentence}")
+        click.echo(f"{'agrees   ' if finding.holds else 'DISAGREES'}  {finding.said('en')}")
 
 
 def _slug() -> str:

@@ -15,7 +15,7 @@ from vote import audit, ballot_box, editions, minutes, sealing, tally
 from vote.db import Database, take_turn
 from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
-from vote.languages import Sentence
+from vote.languages import Sentence, together
 from vote.models import Act, Contest, Laureate, Minute, Signature, SignedCheckpoint, State
 from vote.sealing import Sealer
 
@@ -163,7 +163,7 @@ def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datet
         _require(
             not wrong,
             "La proclamation est suspendue : des comptes ne concordent pas. Prévenez l’opérateur. {findings}",
-            findings=" ".join(wrong),
+            findings=together(wrong),
         )
         balance, votes = tally.balance(session, slug), tally.recount(session, slug)
         contest.published_at = at

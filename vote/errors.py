@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vote.languages import Sentence
+from vote.languages import Sentence, together
 
 
 class Refusal(Exception):
@@ -25,8 +25,7 @@ class Invalid(Refusal):
     @classmethod
     def of(cls, errors: dict[str, Sentence]) -> Invalid:
         """One refusal for several fields."""
-        sentences = {f"s{n}": sentence for n, sentence in enumerate(errors.values())}
-        refusal = cls(" ".join(f"{{{name}}}" for name in sentences), **sentences)
+        refusal = cls(together(errors.values()))
         refusal.errors = dict(errors)
         return refusal
 

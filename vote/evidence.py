@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vote import ballot_box, merkle, minutes, tally
+from vote.languages import Sentence
 from vote.models import Act
 from vote.notes import Checkpoint, Verifier, read_checkpoint
 
@@ -17,10 +18,16 @@ Ballot = tuple[int, bytes, bytes, str | None, bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked, in a sentence for a juror."""
+    """One thing that was checked, in a sentence for a juror.
+
+    What is found in the database, pages show: that is a Sentence. What only the operator reads is in English alone.
+    """
 
     holds: bool
     sentence: str
+
+    def said(self, lang: str) -> str:
+        return self.sentence.in_(lang) if isinstance(self.sentence, Sentence) else self.sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class Box:
     size: int
     tiles: dict[tuple[int, int], bytes]
     count: Counter[str]
-    complaints: list[str]
+    complaints: list[Sentence]
 
     def root(self, size: int) -> bytes:
         return merkle.root(lambda level, number: self.tiles.get((level, number), b""), size)
@@ -70,15 +77,16 @@ def rebuild(evidence: Evidence) -> Box:
         before = b""
         for position, code, committed, laureate, salt in evidence.ballots():
             if position != box.size:
-                box.complaints.append(f"Ballot {position} stands where ballot {box.size} should be.")
+                stray = Sentence("Le bulletin {n} est à la place du bulletin {wanted}.", n=position, wanted=box.size)
+                box.complaints.append(stray)
             if code in codes:
-                box.complaints.append(f"Ballot {position} has the code of another one.")
+                box.complaints.append(Sentence("Le bulletin {n} a le code d’un autre.", n=position))
             elif code < before and box.size not in lots:
-                box.complaints.append(f"Ballot {position} is not in the order of codes of its lot.")
+                box.complaints.append(Sentence("Le bulletin {n} n’est pas à son rang dans son lot.", n=position))
             if laureate is not None and salt is not None:
                 box.count[laureate] += 1
                 if ballot_box.commitment(salt, laureate) != committed:
-                    box.complaints.append(f"Ballot {position} does not open to its commitment.")
+                    box.complaints.append(Sentence("Le bulletin {n} ne s’ouvre pas sur son engagement.", n=position))
             codes.add(code)
             before = code
             box.size += 1
@@ -142,54 +150,77 @@ def witnessed(evidence: Evidence, box: Box, kept: Sequence[str]) -> list[Finding
 
 def _ballots(box: Box) -> Finding:
     if box.complaints:
-        more = f" And {len(box.complaints) - 1} more." if len(box.complaints) > 1 else ""
-        return Finding(False, box.complaints[0] + more)
-    return Finding(True, f"{box.size} sealed ballots, each in its place, each with a code of its own.")
+        first, more = box.complaints[0], len(box.complaints) - 1
+        # However many there are, one tells the story.
+        told = Sentence("{first} Autres défauts de la sorte : {more:number}.", first=first, more=more)
+        return Finding(False, told if more else first)
+    return Finding(True, Sentence("{n:number} bulletins scellés, chacun à sa place, chacun avec son code.", n=box.size))
 
 
 def _minutes(lines: Sequence[Mapping[str, Any]]) -> Finding:
     broken = minutes.broken_at(lines)
     if broken is None:
-        return Finding(True, f"{len(lines)} minutes, each following from the one before.")
-    return Finding(False, f"Minute {broken} does not follow from the one before: one of them was changed or dropped.")
+        return Finding(True, Sentence("{n:number} lignes au procès-verbal, chacune suit la précédente.", n=len(lines)))
+    cut = Sentence("La ligne {n} du procès-verbal ne suit pas la précédente : l’une a été changée ou ôtée.", n=broken)
+    return Finding(False, cut)
 
 
 def _edition(evidence: Evidence) -> Finding:
     recorded = [line["after"]["digest"] for line in evidence.minutes if line["act"] == "edition" and line["after"]]
     holds = bool(recorded) and recorded[-1] == evidence.edition_digest
-    return Finding(holds, f"The edition is {'the one' if holds else 'not the one'} that the minutes record.")
+    same = Sentence("L’édition est celle du procès-verbal.")
+    return Finding(holds, same if holds else Sentence("L’édition n’est pas celle du procès-verbal."))
 
 
 def _checkpoints(evidence: Evidence, box: Box) -> list[Finding]:
     """Signatures, roots, order, and the minutes they are bound to: every one of every checkpoint."""
-    problems: list[str] = []
+    problems: list[Sentence] = []
     largest = last_minute = 0
     before = ""
     for number, note in enumerate(evidence.notes, start=1):
         checkpoint = checkpoint_of(evidence.verifier, note)
         if note == before:
-            problems.append(f"Checkpoint {number} is the one before it over again.")
+            problems.append(Sentence("L’empreinte {n} répète la précédente.", n=number))
         before = note
         if checkpoint is None:
-            problems.append(f"Checkpoint {number} is not signed by {evidence.verifier.name}.")
+            problems.append(
+                Sentence("L’empreinte {n} n’est pas signée par {who}.", n=number, who=evidence.verifier.name)
+            )
             continue
         if checkpoint.size > box.size or box.root(checkpoint.size) != checkpoint.root:
-            problems.append(f"Checkpoint {number}, of {checkpoint.size} ballots, is not of this box.")
+            stray = Sentence(
+                "L’empreinte {n} n’est pas de cette urne ; elle compte {size:number} bulletins.",
+                n=number,
+                size=checkpoint.size,
+            )
+            problems.append(stray)
         if number == 1 and checkpoint.size:
-            problems.append(f"Checkpoint 1 is of {checkpoint.size} ballots, not of the empty box.")
+            stuffed = Sentence(
+                "L’empreinte 1 compte {size:number} bulletins, et non l’urne vide.", size=checkpoint.size
+            )
+            problems.append(stuffed)
         if checkpoint.size < largest:
-            problems.append(f"Checkpoint {number} has fewer ballots than one before it.")
+            problems.append(Sentence("L’empreinte {n} compte moins de bulletins qu’une précédente.", n=number))
         bound = _bound_minute(checkpoint)
         if bound is None or bound[0] > len(evidence.minutes) or evidence.minutes[bound[0] - 1]["hash"] != bound[1]:
-            problems.append(f"Checkpoint {number} is bound to a minute that is not there as it was.")
+            problems.append(
+                Sentence("L’empreinte {n} est liée à une ligne du procès-verbal qui n’y est plus.", n=number)
+            )
         elif bound[0] < last_minute:
-            problems.append(f"Checkpoint {number} is bound to an earlier minute than one before it.")
+            problems.append(Sentence("L’empreinte {n} est liée à une ligne d’avant la précédente.", n=number))
         largest, last_minute = max(largest, checkpoint.size), max(last_minute, bound[0] if bound else 0)
     if box.size != largest:
-        problems.append(f"The box has {box.size} ballots, the last checkpoint {largest}.")
+        problems.append(
+            Sentence(
+                "L’urne compte {box:number} bulletins, la dernière empreinte {last:number}.", box=box.size, last=largest
+            )
+        )
     if problems:
         return [Finding(False, problem) for problem in problems]
-    return [Finding(True, f"{len(evidence.notes)} checkpoints, signed by {evidence.verifier.name}, all of this box.")]
+    count, who = len(evidence.notes), evidence.verifier.name
+    return [
+        Finding(True, Sentence("{n:number} empreintes, signées par {who}, toutes de cette urne.", n=count, who=who))
+    ]
 
 
 def _rejections(evidence: Evidence) -> Finding:
@@ -199,7 +230,11 @@ def _rejections(evidence: Evidence) -> Finding:
     found = {suspicion: (len(codes), tally.digest(codes)) for suspicion, codes in evidence.rejected.items()}
     same = recorded == found and len(recorded) == len(lines)
     number = sum(len(codes) for codes in evidence.rejected.values())
-    return Finding(same, f"{number} rejected ballots{'' if same else ', not'} as the minutes record them.")
+    as_recorded = Sentence("{n:number} bulletins rejetés, comme l’inscrit le procès-verbal.", n=number)
+    return Finding(
+        same,
+        as_recorded if same else Sentence("{n:number} bulletins rejetés, contre le procès-verbal.", n=number),
+    )
 
 
 def _results(evidence: Evidence, box: Box) -> list[Finding]:
@@ -208,21 +243,42 @@ def _results(evidence: Evidence, box: Box) -> list[Finding]:
     results = evidence.results
     if results is None or published != [results]:
         same = results is None and not published
-        return [] if same else [Finding(False, "The published results are not those of the minutes.")]
+        return [] if same else [Finding(False, Sentence("Les résultats proclamés ne sont pas ceux du procès-verbal."))]
     votes, ballots, signed = results["votes"], results["ballots"], results["signatures"]
     out = sum(len(codes) for codes in evidence.rejected.values())
     last = checkpoint_of(evidence.verifier, evidence.notes[-1]) if evidence.notes else None
     covered = last is not None and (_bound_minute(last) or (0, ""))[0] >= lines[0]["number"]
     findings = [
-        Finding(True, "The published results are those of the minutes."),
-        Finding(covered, f"The last checkpoint {'is' if covered else 'is not'} bound to the publication."),
-        Finding(sum(votes.values()) == ballots == box.size, f"{ballots} published votes, {box.size} sealed ballots."),
-        Finding(signed == ballots + out, f"{signed} signatures, {ballots} ballots counted and {out} rejected."),
+        Finding(True, Sentence("Les résultats proclamés sont ceux du procès-verbal.")),
+        Finding(
+            covered,
+            Sentence("La dernière empreinte est liée à la proclamation.")
+            if covered
+            else Sentence("La dernière empreinte n’est pas liée à la proclamation."),
+        ),
+        Finding(
+            sum(votes.values()) == ballots == box.size,
+            Sentence("{n:number} voix proclamées, {box:number} bulletins scellés.", n=ballots, box=box.size),
+        ),
+        Finding(
+            signed == ballots + out,
+            Sentence(
+                "{signed:number} signatures, {n:number} bulletins comptés et {out:number} rejetés.",
+                signed=signed,
+                n=ballots,
+                out=out,
+            ),
+        ),
     ]
     if box.count:
         same = dict(box.count) == votes
         findings.append(
-            Finding(same, f"The recount of the ballots {'gives' if same else 'does not give'} the results.")
+            Finding(
+                same,
+                Sentence("Les bulletins recomptés donnent les résultats.")
+                if same
+                else Sentence("Les bulletins recomptés ne donnent pas les résultats."),
+            )
         )
     return findings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -49,6 +50,13 @@ class Sentence(str):
 
     def in_(self, lang: str) -> str:
         return str(self) if lang == "fr" else _told(said(self.text, lang), self.values, lang)
+
+
+def together(sentences: Iterable[str]) -> Sentence:
+    """Sentences one after the other, each said in the language of the whole."""
+    told = {f"s{n}": sentence for n, sentence in enumerate(sentences)}
+    text = " ".join(f"{{{name}}}" for name in told)
+    return Sentence(text, **told)
 
 
 def said(text: str, lang: str) -> str:

@@ -447,13 +447,13 @@ class StaffSession(Table):
 
 
 class Inspection(Table):
-    """An audit of the database and what it found; the latest is shown to jury and officers."""
+    """An audit of the database and what it found, in each language; the latest is shown to jury and officers."""
 
     __tablename__ = "inspections"
 
     contest: Mapped[str] = mapped_column(ForeignKey("contests.slug"), primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
-    complaints: Mapped[list[str]] = mapped_column(JSON)
+    complaints: Mapped[list[dict[str, str]]] = mapped_column(JSON)
 
 
 class Proposal(Table):

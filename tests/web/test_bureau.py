@@ -172,6 +172,13 @@ def test_publication_is_refused_while_the_counts_disagree(house: House, officer:
     page = officer.publish()
     assert page.status_code == 409
     assert "ne concordent pas" in page.text
+    assert "Le décompte en cours n’est pas celui des bulletins." in page.text
+    house.officer().client.post("/bureau/controle", data={})
+    for room, told in (
+        ("/bureau", "Le décompte en cours n’est pas celui des bulletins."),
+        ("/en/bureau", "The running count is not that of the ballots."),
+    ):
+        assert told in officer.client.get(room).text
     assert contest(house).published_at is None
     desk = officer.client.get("/bureau").text
     assert "ÉCART" in desk
