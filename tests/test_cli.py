@@ -77,7 +77,7 @@ def test_a_contest_is_led_from_the_shell_from_its_opening_to_its_results(operato
     assert "camille@example.org" not in shown
     audited = operator.says("audit")
     assert "DISAGREES" not in audited
-    assert "5 minutes, each following from the one before." in audited
+    assert "Minutes: 5, each following from the one before." in audited
     assert "The published results are those of the minutes." in audited
 
 
@@ -90,7 +90,7 @@ def test_an_audit_that_finds_a_gap_says_so_and_fails(operator: Operator) -> None
     database.close()
     result = operator.run("audit")
     assert result.exit_code == 1
-    assert "DISAGREES  0 signatures in the poll book, 1 ballots," in result.output
+    assert "DISAGREES  0 signatures in the poll book, 1 ballot," in result.output
     operator.says("contest", "close", "--reason", "x", "--yes")
     assert "NOT BALANCED" in operator.says("contest", "show")
     assert "La proclamation est suspendue" in operator.is_told("contest", "publish", "--reason", "x", "--yes")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from people import EDITION
@@ -35,6 +36,21 @@ def test_a_day_without_an_hour_is_told_as_it_is() -> None:
 def test_thousands_stand_apart(value: int, fr: str, en: str) -> None:
     assert words.number(value) == fr.replace(" ", "\u202f")
     assert words.number(value, "en") == en
+
+
+def test_one_is_singular_and_none_is_too_in_french_alone() -> None:
+    assert [words.ballots(n) for n in (0, 1, 2)] == ["0 bulletin", "1 bulletin", "2 bulletins"]
+    assert [words.ballots(n, "en") for n in (0, 1, 2)] == ["0 ballots", "1 ballot", "2 ballots"]
+    assert [words.signatures(n) for n in (1, 1200)] == ["1 signature", "1 200 signatures"]
+    assert [words.votes(n) for n in (0, 1, 2)] == ["0 voix", "1 voix", "2 voix"]
+    assert [words.votes(n, "en") for n in (0, 1, 1200)] == ["0 votes", "1 vote", "1,200 votes"]
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_the_time_left_is_never_told_of_one_day_hour_or_minute(lang: str) -> None:
+    """A bound above it needs no singular, which would be wrong beside a plural: "less than 1 days"."""
+    told = {words.time_left(timedelta(minutes=n), lang) for n in range(1, 60 * 24 * 16)}
+    assert [text for text in told if re.search(r"\b1\b", text)] == []
 
 
 def test_shares_are_told_with_the_mark_of_the_language() -> None:

@@ -83,7 +83,7 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
         Finding(
             balance.balanced,
             Sentence(
-                "{signatures:number} signatures à la liste d’émargement, {ballots:number} bulletins, dont "
+                "{signatures:signatures} à la liste d’émargement, {ballots:ballots}, dont "
                 "{counted:number} au décompte en cours, {aside:number} mis de côté, {rejected:number} "
                 "rejetés : {verdict}.",
                 signatures=balance.signatures,

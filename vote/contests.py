@@ -155,7 +155,7 @@ def publish(database: Database, sealer: Sealer, *, who: str, why: str, at: datet
         _require(contest.state(at) is not State.PUBLISHED, "Les résultats sont déjà proclamés.")
         _require(contest.state(at) is State.CLOSED, "La proclamation attend la clôture ; {now}.", now=_now(contest, at))
         aside = tally.aside(session, slug)
-        _require(aside == 0, "La proclamation attend une décision sur {n:number} bulletins mis de côté.", n=aside)
+        _require(aside == 0, "La proclamation attend une décision sur {n:ballots} mis de côté.", n=aside)
         sealing.seal_ready(session, sealer, at, everything=True)
         ballot_box.sign_checkpoint(session, slug, sealer.signer, at)
         findings = audit.examine_database(session, contest, sealer.signer.verifier)

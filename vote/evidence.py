@@ -154,13 +154,17 @@ def _ballots(box: Box) -> Finding:
         # However many there are, one tells the story.
         told = Sentence("{first} Autres défauts de la sorte : {more:number}.", first=first, more=more)
         return Finding(False, told if more else first)
-    return Finding(True, Sentence("{n:number} bulletins scellés, chacun à sa place, chacun avec son code.", n=box.size))
+    return Finding(
+        True, Sentence("Bulletins scellés : {n:number}, chacun à sa place, chacun avec son code.", n=box.size)
+    )
 
 
 def _minutes(lines: Sequence[Mapping[str, Any]]) -> Finding:
     broken = minutes.broken_at(lines)
     if broken is None:
-        return Finding(True, Sentence("{n:number} lignes au procès-verbal, chacune suit la précédente.", n=len(lines)))
+        return Finding(
+            True, Sentence("Lignes au procès-verbal : {n:number}, chacune suit la précédente.", n=len(lines))
+        )
     cut = Sentence("La ligne {n} du procès-verbal ne suit pas la précédente : l’une a été changée ou ôtée.", n=broken)
     return Finding(False, cut)
 
@@ -189,15 +193,13 @@ def _checkpoints(evidence: Evidence, box: Box) -> list[Finding]:
             continue
         if checkpoint.size > box.size or box.root(checkpoint.size) != checkpoint.root:
             stray = Sentence(
-                "L’empreinte {n} n’est pas de cette urne ; elle compte {size:number} bulletins.",
+                "L’empreinte {n} n’est pas de cette urne ; elle compte {size:ballots}.",
                 n=number,
                 size=checkpoint.size,
             )
             problems.append(stray)
         if number == 1 and checkpoint.size:
-            stuffed = Sentence(
-                "L’empreinte 1 compte {size:number} bulletins, et non l’urne vide.", size=checkpoint.size
-            )
+            stuffed = Sentence("L’empreinte 1 compte {size:ballots}, et non l’urne vide.", size=checkpoint.size)
             problems.append(stuffed)
         if checkpoint.size < largest:
             problems.append(Sentence("L’empreinte {n} compte moins de bulletins qu’une précédente.", n=number))
@@ -211,15 +213,13 @@ def _checkpoints(evidence: Evidence, box: Box) -> list[Finding]:
         largest, last_minute = max(largest, checkpoint.size), max(last_minute, bound[0] if bound else 0)
     if box.size != largest:
         problems.append(
-            Sentence(
-                "L’urne compte {box:number} bulletins, la dernière empreinte {last:number}.", box=box.size, last=largest
-            )
+            Sentence("L’urne compte {box:ballots}, la dernière empreinte {last:number}.", box=box.size, last=largest)
         )
     if problems:
         return [Finding(False, problem) for problem in problems]
     count, who = len(evidence.notes), evidence.verifier.name
     return [
-        Finding(True, Sentence("{n:number} empreintes, signées par {who}, toutes de cette urne.", n=count, who=who))
+        Finding(True, Sentence("Empreintes : {n:number}, signées par {who}, toutes de cette urne.", n=count, who=who))
     ]
 
 
@@ -230,10 +230,10 @@ def _rejections(evidence: Evidence) -> Finding:
     found = {suspicion: (len(codes), tally.digest(codes)) for suspicion, codes in evidence.rejected.items()}
     same = recorded == found and len(recorded) == len(lines)
     number = sum(len(codes) for codes in evidence.rejected.values())
-    as_recorded = Sentence("{n:number} bulletins rejetés, comme l’inscrit le procès-verbal.", n=number)
+    as_recorded = Sentence("Bulletins rejetés : {n:number}, comme l’inscrit le procès-verbal.", n=number)
     return Finding(
         same,
-        as_recorded if same else Sentence("{n:number} bulletins rejetés, contre le procès-verbal.", n=number),
+        as_recorded if same else Sentence("Bulletins rejetés : {n:number}, contre le procès-verbal.", n=number),
     )
 
 
@@ -258,12 +258,12 @@ def _results(evidence: Evidence, box: Box) -> list[Finding]:
         ),
         Finding(
             sum(votes.values()) == ballots == box.size,
-            Sentence("{n:number} voix proclamées, {box:number} bulletins scellés.", n=ballots, box=box.size),
+            Sentence("Voix proclamées : {n:number}, bulletins scellés : {box:number}.", n=ballots, box=box.size),
         ),
         Finding(
             signed == ballots + out,
             Sentence(
-                "{signed:number} signatures, {n:number} bulletins comptés et {out:number} rejetés.",
+                "Signatures : {signed:number}, bulletins comptés : {n:number}, rejetés : {out:number}.",
                 signed=signed,
                 n=ballots,
                 out=out,

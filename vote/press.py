@@ -71,6 +71,9 @@ def _press(lang: str) -> Environment:
         "time_left",
         "number",
         "percent",
+        "ballots",
+        "signatures",
+        "votes",
     ):
         environment.filters[name] = _in_language(getattr(words, name), lang)
     return environment

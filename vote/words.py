@@ -77,6 +77,24 @@ def number(value: int, lang: str = "fr") -> str:
     return f"{value:,}".replace(",", NARROW if lang == "fr" else ",")
 
 
+def ballots(count: int, lang: str = "fr") -> str:
+    return _so_many(count, lang, {"fr": "bulletin", "en": "ballot"})
+
+
+def signatures(count: int, lang: str = "fr") -> str:
+    return _so_many(count, lang, {"fr": "signature", "en": "signature"})
+
+
+def votes(count: int, lang: str = "fr") -> str:
+    return f"{number(count, lang)} voix" if lang == "fr" else _so_many(count, lang, {"en": "vote"})
+
+
+def _so_many(count: int, lang: str, one: dict[str, str]) -> str:
+    """None is singular in French, and plural in English."""
+    plural = count > 1 if lang == "fr" else count != 1
+    return f"{number(count, lang)} {one[lang]}{'s' if plural else ''}"
+
+
 def percent(share: str | float, lang: str = "fr") -> str:
     """A share as "33,3 %": given as such a text without the sign, or as a fraction of one."""
     text = share if isinstance(share, str) else f"{share * 100:.1f}"

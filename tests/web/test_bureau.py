@@ -182,7 +182,7 @@ def test_publication_is_refused_while_the_counts_disagree(house: House, officer:
     assert contest(house).published_at is None
     desk = officer.client.get("/bureau").text
     assert "ÉCART" in desk
-    assert "1 signatures, 0 bulletins" in desk
+    assert "1 signature, 0 bulletin :" in desk
 
 
 def test_the_desk_tells_turnout_balance_letters_and_minutes(house: House, officer: Member) -> None:
