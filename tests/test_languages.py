@@ -23,8 +23,6 @@ from vote.settings import ROOT
 CATALOGUE = Path("en") / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+(?::\w+)?\}")
 FRENCH = re.compile("[àâçéèêëîïôùûœ’«]|\u202f|\u00a0")
-# The record on paper is in French whoever reads it.
-IN_FRENCH_ALONE = {"record.py": {"pdf"}}
 TABLES = {"words.py", "languages.py"}  # which know each language by themselves
 
 # What no French text may hold, once what is no text is taken out of it.
@@ -88,13 +86,10 @@ def test_every_french_sentence_of_the_code_is_in_the_catalogue() -> None:
 
 
 def french_in(path: Path) -> Iterator[str]:
-    """The strings of a file, its docstrings and what is in French alone left out."""
-    apart = IN_FRENCH_ALONE.get(path.name, set())
+    """The strings of a file, its docstrings left out."""
     waiting: list[ast.AST] = [ast.parse(path.read_text())]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.FunctionDef) and node.name in apart:
-            continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
         told = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

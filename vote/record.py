@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, contests, results, words
 from vote.editions import Edition
 from vote.errors import Conflict
-from vote.languages import Sentence
+from vote.languages import Sentence, said
 from vote.models import Act, Contest, Minute, SignedCheckpoint
 from vote.results import Results
 
@@ -59,49 +60,85 @@ def read(session: Session, contest: Contest) -> Record:
     return Record(contest, contests.edition_of(contest.edition), published, lines, signed[0], signed[-1])
 
 
-def pdf(record: Record) -> bytes:
-    """The record as a PDF, in French; the same bytes for the same record."""
+def pdf(record: Record, lang: str = "fr") -> bytes:
+    """The record as a PDF; the same bytes for the same record and language."""
     from fpdf import FPDF  # noqa: PLC0415 (24 MB, wanted once in a contest)
 
-    page = FPDF()
+    page, edition = FPDF(), record.edition
+    heading = Sentence("Procès-verbal du {title}", title=edition.title.in_(lang))
     page.core_fonts_encoding = "windows-1252"
     page.set_creation_date(record.final.at)
-    page.set_title("Procès-verbal")
-    page.set_lang("fr")
+    page.set_title(heading.in_(lang))
+    page.set_lang(lang)
     page.set_auto_page_break(True, margin=18)
     page.add_page()
-    _heading(page, f"Procès-verbal du {record.edition.title.fr}", 20)
-    _paragraph(page, f"{record.edition.prize.fr}. Organisé par {record.edition.organiser.fr}.")
-    _heading(page, "L’ouverture")
-    _paragraph(
-        page, f"Vote ouvert le {words.instant(record.contest.opens_at)} (heure de Paris), sur l’édition d’empreinte :"
-    )
-    _code(page, record.edition.digest)
-    _paragraph(page, f"Urne à l’ouverture : {words.number(record.opening.size)} bulletin, selon l’empreinte signée :")
-    _code(page, record.opening.note)
-    _heading(page, "Le résultat")
-    _paragraph(page, f"Vote terminé le {words.last_moment(record.contest.ended_at)} (heure de Paris).")
-    figures = record.results
-    _paragraph(page, f"{words.number(figures.turnout)} signatures, {words.number(figures.votes)} bulletins comptés.")
-    for row in figures.laureates:
-        _paragraph(
-            page, f"{row.rank}. {row.laureate.name} : {words.number(row.votes)} voix, {words.percent(row.share)}"
-        )
-    _paragraph(page, "Bulletins mis de côté en attente : 0. Bulletins écartés : 0.")
-    _heading(page, "Les actes")
-    for line in record.minutes:
-        act = ACTS[Act(line.act)]
-        _paragraph(page, f"{line.number}. {words.instant(line.at)}. {act}, {line.who}. {line.why}{_facts(line)}")
-    _heading(page, "La dernière empreinte")
-    _code(page, record.final.note)
+    _heading(page, heading.in_(lang), 20)
+    parts: list[tuple[Sentence, list[Sentence], str]] = [
+        (Sentence("L’ouverture"), _opening(record, lang), record.opening.note),
+        (Sentence("Le résultat"), _result(record), ""),
+        (Sentence("Les actes"), [_act(line, lang) for line in record.minutes], ""),
+        (Sentence("La dernière empreinte"), [], record.final.note),
+    ]
+    for title, sentences, code in parts:
+        _heading(page, title.in_(lang))
+        for sentence in sentences:
+            _paragraph(page, sentence.in_(lang))
+        if code:
+            _code(page, code)
     return bytes(page.output())
 
 
-def _facts(line: Minute) -> str:
-    """The dates before and after, for the acts that move one; how many ballots, by which rule, for decisions."""
-    told = {name: value for facts in (line.before, line.after) for name, value in (facts or {}).items()}
-    dates = [f"{name} {value}" for name, value in told.items() if name.endswith("_at") or name in {"count", "rule"}]
-    return f" ({', '.join(dates)})" if dates else ""
+def _opening(record: Record, lang: str) -> list[Sentence]:
+    edition = record.edition
+    return [
+        Sentence("{prize}. Organisé par {who}.", prize=edition.prize.in_(lang), who=edition.organiser.in_(lang)),
+        Sentence("Vote ouvert le {at:instant} (heure de Paris).", at=record.contest.opens_at),
+        Sentence("Empreinte de l’édition : {digest}", digest=edition.digest),
+        Sentence("Urne à l’ouverture : {n:ballots}, selon l’empreinte signée qui suit.", n=record.opening.size),
+    ]
+
+
+def _result(record: Record) -> list[Sentence]:
+    closed_at, closes_at, figures = record.contest.closed_at, record.contest.closes_at, record.results
+    ended = Sentence("Vote terminé le {at:last_moment} (heure de Paris).", at=closes_at)
+    return [
+        Sentence("Vote clos avant la date le {at:instant} (heure de Paris).", at=closed_at) if closed_at else ended,
+        Sentence("{signed:signatures}, {n:ballots} dans l’urne.", signed=figures.turnout, n=figures.votes),
+        *(
+            Sentence(
+                "{rank}. {name} : {n:votes}, {share:percent}",
+                rank=row.rank,
+                name=row.laureate.name,
+                n=row.votes,
+                share=row.share,
+            )
+            for row in figures.laureates
+        ),
+        Sentence("Bulletins rejetés sans être ouverts : {n:number}. Encore mis de côté : 0.", n=figures.rejected),
+    ]
+
+
+def _act(line: Minute, lang: str) -> Sentence:
+    return Sentence(
+        "{number}. {at:instant}. {act}, {who}. {why}{facts}",
+        number=line.number,
+        at=line.at,
+        act=ACTS[Act(line.act)],
+        who=said(line.who, lang),
+        why=said(line.why, lang),
+        facts="".join(f" ({fact.in_(lang)})" for facts in (line.before, line.after) for fact in _facts(facts or {})),
+    )
+
+
+def _facts(facts: Mapping[str, Any]) -> list[Sentence]:
+    """The dates, for the acts that move one; how many ballots, by which rule, for decisions."""
+    read = {
+        "closes_at": lambda value: Sentence("date limite : {at:last_moment}", at=datetime.fromisoformat(value)),
+        "closed_at": lambda value: Sentence("clôture : {at:instant}", at=datetime.fromisoformat(value)),
+        "count": lambda value: Sentence("{n:ballots}", n=value),
+        "rule": lambda value: Sentence("règle : {rule}", rule=value),
+    }
+    return [read[name](value) for name, value in facts.items() if name in read]
 
 
 def _heading(page: FPDF, text: str, size: int = 14) -> None:

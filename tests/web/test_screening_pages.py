@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import zlib
 from datetime import timedelta
 
 from altcha import v1 as altcha
@@ -205,7 +206,19 @@ def test_results_and_record_tell_the_rejected(house: House) -> None:
     assert (figures["votes"], figures["turnout"], figures["set_aside"], figures["rejected"]) == (1, 2, 0, 1)
     assert "1 bulletin a été rejeté" in house.client().get("/resultats").text
     assert house.client().get("/proces-verbal").status_code == 200
-    assert house.client().get("/proces-verbal.pdf").status_code == 200
+    assert "Bulletins rejetés sans être ouverts : 1." in printed(house, "/proces-verbal.pdf")
+    minutes = printed(house, "/en/proces-verbal.pdf")
+    for told in ("Minutes of the Coup de Cœur Prize", "2 signatures, 1 ballot in the box.", "unopened: 1."):
+        assert told in minutes
+    assert "Procès-verbal du" not in minutes
+
+
+def printed(house: House, path: str) -> str:
+    """The words of a PDF."""
+    content = house.client().get(path).content
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
+    page = b"".join(map(zlib.decompress, streams)).decode("windows-1252")
+    return " ".join(re.findall(r"\((.*?)(?<!\\)\) Tj", page, re.DOTALL))
 
 
 def test_officers_are_told_by_letter_when_a_suspicion_opens(house: House) -> None:

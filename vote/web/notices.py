@@ -88,7 +88,7 @@ def show_record(visit: Visit) -> Response:
 def record_pdf(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         found = record.read(session, visit.contest)
-    return Response(record.pdf(found), media_type="application/pdf")
+    return Response(record.pdf(found, visit.lang), media_type="application/pdf")
 
 
 def public_bundle(visit: Visit) -> Response:
