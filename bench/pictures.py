@@ -66,6 +66,8 @@ def show_voting(browser: Browser, demo: Demonstration, folder: Path) -> None:
     voter.shoot("waiting")
     mistaken = Photographer(browser, demo)
     mistaken.ask_for_a_letter(ILOT, "marie@ornge.fr")
+    mistaken.shoot("likelier-address")
+    mistaken.press("Non, garder l’adresse tapée")
     mistaken.shoot("waiting-likelier-address")
     voter.page.get_by_text("Changer mon choix").click()
     voter.shoot("waiting-other-choice")

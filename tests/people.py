@@ -168,9 +168,9 @@ class Voter:
         self.lang = lang
         self.browser = house.client()
 
-    def choose(self, laureate: str = "ilot-femmes", address: str | None = None) -> Response:
+    def choose(self, laureate: str = "ilot-femmes", address: str | None = None, **more: str) -> Response:
         """Fill the ballot and send it; follows to the waiting page."""
-        form = {"laureate": laureate, "email": self.address if address is None else address}
+        form = {"laureate": laureate, "email": self.address if address is None else address, **more}
         return self.browser.post(in_language("/bulletin", self.lang), data=form)
 
     def letter(self) -> EmailMessage:

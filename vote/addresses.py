@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, ValidatedEmail, validate_email
@@ -82,8 +83,13 @@ def probably_meant(address: str) -> str | None:
     name, _, domain = address.lower().rpartition("@")
     if domain in OFTEN_MEANT or domain in REAL_TOO:
         return None
-    near = next((known for known in OFTEN_MEANT if _is_a_slip(domain, known)), None)
+    near = _near(domain)
     return f"{address.rpartition('@')[0]}@{near}" if near and name else None
+
+
+@lru_cache(maxsize=1024)
+def _near(domain: str) -> str | None:
+    return next((known for known in OFTEN_MEANT if _is_a_slip(domain, known)), None)
 
 
 def _is_a_slip(typed: str, meant: str) -> bool:

@@ -284,7 +284,9 @@ class Simulation:
     async def _send_by_page(self, voter: Voter) -> bytes | Refusal | Toll:
         browser = self._browser(voter)
         form = {"laureate": voter.laureate, "email": voter.mistyped or voter.address, "proof": voter.proof}
-        page = await browser.post("/bulletin", **form, **({"unproved": "oui"} if voter.unproved else {}))
+        # Who mistypes an address does not see it in the question either.
+        form |= {name: "oui" for name, said in (("unproved", voter.unproved), ("sure", voter.mistyped)) if said}
+        page = await browser.post("/bulletin", **form)
         if page.status == 303:
             ballot = envelope.unseal(self.station.keys, EDITION.contest, browser.cookies.get("bulletin"))
             assert ballot is not None

@@ -116,6 +116,8 @@ def inspect_a_vote(voter: Inspector) -> None:
     voter.inspect()
     voter.ask_for_a_letter(ILOT, "marie@gmial.com")
     voter.inspect()
+    voter.press("Non, garder l’adresse tapée")
+    voter.inspect()
     code = voter.read_code("marie@gmial.com")
     voter.type_code("000000" if code != "000 000" else "111111")
     voter.inspect()

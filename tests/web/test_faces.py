@@ -103,14 +103,21 @@ def test_a_slip_in_a_common_domain_is_seen_and_a_real_neighbour_is_not(typed: st
 
 def test_a_likelier_address_is_offered_and_never_imposed(house: House) -> None:
     voter = house.voter("marie@ornge.fr")
-    page = Page(voter.choose().text)
+    asked = voter.choose()
+    assert (asked.status_code, house.letters("marie@ornge.fr"), house.letters("marie@orange.fr")) == (422, [], [])
+    page = Page(asked.text)
+    assert "Vouliez-vous écrire marie@orange.fr" in page.text("main")
+    assert [found.attributes.get("value") for found in page.all("input") if found.attributes["name"] == "email"] == [
+        *("marie@orange.fr", "marie@ornge.fr")
+    ]
+    page = Page(voter.choose(sure="oui").text)
     assert "L’adresse est-elle bien marie@ornge.fr" in page.text("main")
-    offered = [found.attributes.get("value") for found in page.all("input")]
-    assert "marie@orange.fr" in offered
+    assert "marie@orange.fr" in [found.attributes.get("value") for found in page.all("input")]
+    assert voter.choose().request.url.path == "/confirmation"  # nobody is asked twice
     voter.type_code()  # whoever meant it votes with it
     assert house.ballots() == {"ilot-femmes": 1}
     corrected = house.voter("paul@gmial.com")
-    corrected.choose()
+    corrected.choose(sure="oui")
     assert "est-elle bien" not in corrected.choose(address="paul@gmail.com").text
 
 

@@ -52,6 +52,9 @@ async def fill(visit: Visit) -> Response:
     if not visit.station.noticeboard.latest().is_open(visit.at):
         await visit.in_thread(_require_open)
     chosen, address = gather(lambda: _chosen(visit), lambda: addresses.parse(visit.form["email"]))
+    if (meant := _likelier(visit, address)) is not None:
+        visit.status = 422
+        return visit.form_page("booth/address.html", {"email": address.typed, "meant": meant}, laureate=chosen)
     answer = await visit.station.requests.wait(_request(visit, address))
     if isinstance(answer, Refusal):
         raise answer
@@ -213,6 +216,15 @@ def _request(visit: Visit, address: Address) -> Request:
         proof=proofs.solved(visit.station.keys, form["proof"], visit.at) if form["proof"] else None,
         doubt=doubt,
     )
+
+
+def _likelier(visit: Visit, address: Address) -> str | None:
+    """What was probably meant, unless its owner said that the address is right, or the form came from no page."""
+    form, ballot = visit.form, visit.ballot
+    settled = form["sure"] or form["proof"] or form["unproved"] or form["site"]
+    if settled or (ballot is not None and ballot.email == address.typed):
+        return None
+    return addresses.probably_meant(address.typed)
 
 
 def _toll(visit: Visit, chosen: Laureate, address: Address, toll: Toll) -> Response:
