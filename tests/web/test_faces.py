@@ -101,6 +101,14 @@ def test_a_slip_in_a_common_domain_is_seen_and_a_real_neighbour_is_not(typed: st
     assert addresses.probably_meant(typed) == meant
 
 
+def test_the_receipt_shows_its_code_as_a_picture_too(house: House) -> None:
+    voter = house.voter(MARIE)
+    voter.choose()
+    drawn = re.search(r'<div class="picture"[^>]*>(.*?)</div>', voter.type_code().text, re.DOTALL)
+    assert drawn is not None
+    assert drawn[1].startswith("<svg")
+
+
 def test_a_likelier_address_is_offered_and_never_imposed(house: House) -> None:
     voter = house.voter("marie@ornge.fr")
     asked = voter.choose()
