@@ -92,7 +92,7 @@ def test_a_gap_between_signatures_and_ballots_is_shouted(house: House) -> None:
     house.officer().client.post("/bureau/controle")  # as happens by itself each hour
     found = Page(house.juror().client.get("/jury").text)
     assert any(element.attributes.get("class") == "note alert" for element in found.elements)
-    assert "0 signatures" in found.text("main")
+    assert "0 signature à la liste d’émargement, 1 bulletin," in found.text("main")
 
 
 def test_a_gap_between_the_votes_and_their_count_is_shouted_at_once(house: House) -> None:
