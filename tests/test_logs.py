@@ -132,7 +132,7 @@ def test_no_value_planted_anywhere_is_in_the_output_of_any_process_at_debug_leve
     assert any(line["says"] == "POST /confirmation/{token}: 500" for line in told)
     (fault,) = (line for line in told if line.get("request") == poisoned.headers["x-request-id"] and "fault" in line)
     assert "psycopg.errors.CheckViolation 23514" in str(fault["fault"])
-    assert "vote/casting.py" in str(fault["fault"])
+    assert "vote/asking.py" in str(fault["fault"])
 
 
 def test_lines_of_libraries_are_stripped_of_what_they_quote() -> None:
