@@ -95,6 +95,8 @@ POLL_BOOK = named("poll book and counts", {
     "WHERE laureate = 'bien-etre-medical'",
     "raise the running count": COUNTED,
     "empty the running count": "DELETE FROM running_count",
+    "raise the turnout": "UPDATE turnout SET votes = votes + 1",
+    "empty the turnout": "DELETE FROM turnout",
 })  # fmt: skip
 
 WAITING = named("while ballots wait", {

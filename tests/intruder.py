@@ -119,6 +119,8 @@ class Intruder:
         for laureate, count in votes.items():
             self.do("INSERT INTO running_count VALUES (:contest, :laureate, 0, :votes)",
                     contest=CONTEST, laureate=laureate, votes=count)  # fmt: skip
+        self.do("UPDATE turnout SET votes = votes + :total - (SELECT sum(votes) FROM turnout) "
+                "WHERE (hour_at, slot) = (SELECT hour_at, slot FROM turnout LIMIT 1)", total=total)  # fmt: skip
 
     def swap(self, column: str, one: int, other: int) -> None:
         """Exchange what two ballots have in a column."""

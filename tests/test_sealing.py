@@ -114,7 +114,7 @@ def test_a_failed_inspection_stops_sealing_and_publication_while_votes_go_on(hou
     answer = officer.publish()
     assert answer.status_code == 409
     assert "suspendue" in answer.text
-    assert "running count" in answer.text
+    assert "décompte en cours" in answer.text
     with database.writing() as session:
         session.execute(update(RunningCount).where(RunningCount.slot == 0).values(votes=RunningCount.votes - 1))
     clock.forward(hours=1)

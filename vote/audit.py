@@ -100,6 +100,7 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
             if counted
             else Sentence("Le décompte en cours n’est pas celui des bulletins."),
         ),
+        _turnout(session, contest, balance.signatures),
         _tree(session, contest, box),
         _lots(session, contest, box),
         _rows(session, contest, evidence),
@@ -112,6 +113,15 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
         changed = Sentence("La liste d’émargement n’est plus celle de la proclamation.")
         findings.append(Finding(same, kept if same else changed))
     return findings
+
+
+def _turnout(session: Session, contest: Contest, signatures: int) -> Finding:
+    """What jury and officers are told at any moment, which nobody counts anew for them."""
+    same = sum(hour.votes for hour in tally.hours(session, contest.slug)) == signatures
+    sound = Sentence("La participation par heure est celle de la liste d’émargement.")
+    return Finding(
+        same, sound if same else Sentence("La participation par heure n’est pas celle de la liste d’émargement.")
+    )
 
 
 def _tree(session: Session, contest: Contest, box: Box) -> Finding:
