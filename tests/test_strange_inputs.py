@@ -51,14 +51,14 @@ def test_any_text_is_a_session_or_a_link_of_nobody(database: Database, text: str
         assert not staff.link_is_usable(session, KEYS, text, MORNING)
     staff.leave(database, text, MORNING)
     with pytest.raises(Expired):
-        staff.enter_by_link(database, KEYS, text, MORNING)
+        staff.enter_by_link(database, KEYS, text, MORNING, "fr")
 
 
 @on_a_database
 @given(identifier=st.binary(max_size=40), code=TOKENS)
 def test_any_text_is_a_wrong_code(database: Database, identifier: bytes, code: str) -> None:
     with pytest.raises(Invalid):
-        staff.enter_by_code(database, KEYS, identifier, code, MORNING)
+        staff.enter_by_code(database, KEYS, identifier, code, MORNING, "fr")
 
 
 @given(st.text(max_size=40) | st.text("0123456789 ٣²\u2003", max_size=8))
