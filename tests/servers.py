@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -43,11 +44,14 @@ def memory() -> str | None:
 
 
 class PostgreSQL:
-    """One PostgreSQL in a temporary folder, reached through a Unix socket in it."""
+    """One PostgreSQL in a temporary folder, reached through a Unix socket in it; `environ` is added to its own."""
 
-    def __init__(self, *, fsync: bool = True) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="vote-pg-", dir=None if fsync else memory()))
+    def __init__(
+        self, *, fsync: bool = True, within: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="vote-pg-", dir=within or (None if fsync else memory())))
         self.fsync = fsync
+        self.environ = {**os.environ, **(environ or {})}  # noqa: TID251
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -90,12 +94,21 @@ class PostgreSQL:
                 ["sh", "-c", ON_A_LIFELINE, "postgres", *command],
                 stdin=subprocess.PIPE,
                 stderr=log,
+                env=self.environ,
                 text=True,
                 start_new_session=True,  # Ctrl-C is for the tests, which then stop the server themselves
             )
+        self.wait_until_up()
+
+    @property
+    def is_gone(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def wait_until_up(self) -> None:
+        """Until connections are accepted, also after a crash of one of its processes."""
         deadline = time.monotonic() + 60
         while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.is_gone or time.monotonic() > deadline:
                 self.stop_hard()
                 raise RuntimeError((self.folder / "log").read_text()[-2000:])
             time.sleep(0.02)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -9,19 +11,21 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from crowds import new_sealer
 from people import CONTEST, EDITION, MORNING, House, StoppedClock, open_house, prepare, settings_for
 from servers import MailServer, PostgreSQL
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, event, func, select
 
-from vote import asking, station, worker
+from vote import asking, staff, station, worker
 from vote.asking import Request
+from vote.carriers import SmtpCarrier
 from vote.casting import Booth
 from vote.db import Database
 from vote.letters import Letterhead
-from vote.models import Delivery, OutgoingLetter, SignIn, Table, Verification
-from vote.postman import Postman
+from vote.models import Delivery, OutgoingLetter, Role, SignIn, Table, Verification
+from vote.postman import Postman, deliver
 from vote.settings import Settings
 from vote.tokens import Keys
 from vote.worker import Worker
@@ -73,6 +77,45 @@ def test_several_postmen_share_one_outbox_and_each_letter_is_accepted_once(
     assert left(nodes[0]) == 0
     for node in nodes:
         node.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("cut_off_at", [1, 2])
+def test_a_database_that_goes_as_letters_are_written_keeps_none_of_them_in_hand(
+    cut_off_at: int,
+    database_url: str,
+    house: House,
+    head: Letterhead,
+    clock: StoppedClock,
+    mail_server: MailServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database = house.database
+    for role in Role:
+        address = house.enter(role)
+        staff.ask(database, address, clock.now(), "fr")
+    house.voter("marie@example.org").choose()
+    backends: list[int] = []
+
+    def cut_off(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        """The connection is gone as the codes are read, or as the letter after them is written."""
+        if re.search(r"^SELECT.*\sFROM (verifications|sign_ins)(?!.*FOR UPDATE)", statement, re.DOTALL):
+            backends.append(connection.connection.dbapi_connection.info.backend_pid)  # type: ignore[union-attr]
+            if len(backends) == cut_off_at:
+                with psycopg.connect(database_url.replace("+psycopg", "")) as other:
+                    other.execute("SELECT pg_terminate_backend(%s, 1000)", [backends[-1]])
+
+    event.listen(database.engine, "before_cursor_execute", cut_off)
+    carrier = SmtpCarrier(mail_server.smtp)
+    deliver(database, clock, head, carrier)
+    event.remove(database.engine, "before_cursor_execute", cut_off)
+    assert len(backends) == cut_off_at
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    clock.forward(seconds=15)
+    deliver(database, clock, head, carrier)
+    carrier.close()
+    assert len(mail_server.accepted) == 1 + len(Role)
+    assert left(database) == 0
 
 
 def test_a_postman_told_to_stop_finishes_the_letters_in_hand(

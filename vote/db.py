@@ -25,6 +25,7 @@ from vote.errors import Unavailable
 from vote.languages import Sentence
 
 BUSY_SECONDS = 5
+GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction turns into Unavailable
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
@@ -226,7 +227,7 @@ def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:
 def _honest() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as problem:
+    except GONE as problem:
         raise Unavailable(AWAY) from problem
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from vote import letters, outbox
 from vote.carriers import Carrier
 from vote.clock import Clock
-from vote.db import Database
+from vote.db import GONE, Database
 from vote.errors import Unavailable
 from vote.letters import Letterhead
 from vote.models import Delivery
@@ -188,16 +188,20 @@ def take(database: Database, clock: Clock, head: Letterhead) -> tuple[list[InHan
     taken, bag = time.monotonic(), []
     unwritten: list[tuple[Posted, Delivery | None]] = []
     posted = outbox.take(database, clock.now(), BAGFUL)
-    with database.reading() as session:
-        asked = letters.asked_among(session, posted)
-        for letter in posted:
-            try:
-                bag.append(InHand(letter, letters.write(session, head, letter, asked, clock.now()), taken))
-            except Unavailable:
-                raise
-            except Exception:
-                log.exception("a letter could not be written")
-                unwritten.append((letter, Delivery.WAITING))
+    try:
+        with database.reading() as session:
+            asked = letters.asked_among(session, posted)
+            for letter in posted:
+                try:
+                    bag.append(InHand(letter, letters.write(session, head, letter, asked, clock.now()), taken))
+                except GONE:
+                    raise
+                except Exception:
+                    log.exception("a letter could not be written")
+                    unwritten.append((letter, Delivery.WAITING))
+    except Unavailable:
+        # No fault of theirs: they are not to be in nobody's hand for minutes.
+        unwritten += [(letter, Delivery.WAITING) for letter in posted[len(bag) + len(unwritten) :]]
     _settle(database, clock, unwritten)
     return bag, len(posted)
 

@@ -107,6 +107,17 @@ def test_the_headers_let_no_inline_code_and_nothing_from_elsewhere_in() -> None:
     assert policy["form-action"] == "'self'"
 
 
+def test_a_slash_too_many_leads_on_within_this_site_whichever_host_the_request_names(house: House) -> None:
+    for lang in ("", "/en"):
+        for host in ("testserver", "elsewhere.example", "elsewhere.example/path", "["):
+            answer = house.client().get(f"{lang}/urne/?code=x", headers={"Host": host}, follow_redirects=False)
+            assert answer.status_code == 307
+            assert answer.headers["location"].startswith("/")
+            assert not answer.headers["location"].startswith("//")
+            if host != "elsewhere.example/path":
+                assert answer.headers["location"] == f"{lang}/urne?code=x"
+
+
 def test_one_page_alone_may_be_shown_in_a_frame() -> None:
     assert not {name for name, value in HEADERS.items() if "*" in value}
     assert {path.removeprefix("/en") for path in FRAMABLE} == {"/resultats/carte"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -83,9 +84,17 @@ class HouseHeaders:
                 ours = self._framable if scope["path"] in FRAMABLE else self._headers
                 said = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(pair for pair in ours if pair[0] not in said)]
+                if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
+                    message["headers"] = [*map(_to_ourselves, message["headers"])]
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def _to_ourselves(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Starlette leads on from `/urne/` to whichever host the request named: the path alone stays."""
+    name, value = header
+    return (name, b"/" + value.split(b"/", 3)[-1].lstrip(b"/")) if name == b"location" else header
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
