@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick format pictures social lighthouse bench fraud faults lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,9 @@ test: .venv/.checks ## every check and every test
 
 quick: .venv/.checks ## the tests alone, until the first that fails
 	@$(BIN)/python -m pytest -q -x
+
+abilities: .venv/.checks ## axe on every page and state: both languages, with and without scripts, five widths, light and dark
+	@$(BIN)/python -m pytest -q -m thorough -n $(WORKERS) tests/browser
 
 format: .venv/.checks ## put code and templates in their form
 	@$(BIN)/ruff check --quiet --fix .

@@ -20,6 +20,7 @@ RUN = """([runOnly, rules]) => axe.run(document, {runOnly, rules, resultTypes: [
         rule.nodes.map(node => `${rule.id}: ${node.target} (${node.html.slice(0, 120)})`)
 ))"""
 ALL = [{"type": "tag", "values": TAGS}, {"color-contrast-enhanced": {"enabled": True}}]
+WIDTHS = (320, PHONE, 768, 1280, 1920)
 # A second scheme changes nothing else.
 COLOURS = [{"type": "rule", "values": ["color-contrast", "color-contrast-enhanced", "link-in-text-block"]}, {}]
 # WCAG 2.2, 1.4.12; the sheet is made by script, as the policy refuses one written in the page.
@@ -54,16 +55,18 @@ def folder(tmp_path: Path) -> Path:
 class Inspector(Visitor):
     """A visitor who runs axe in light and dark, and looks whether anything sticks out, and keeps what was wrong."""
 
+    thorough = False
+
     def inspect(self, widths: Sequence[int] = (PHONE,)) -> Page:
         if self.page.locator("html").get_attribute("lang") != self.lang:
             self.complaints.append(f"language: {self.page.url}")
         self.page.evaluate(AXE)
-        for width in widths:
+        for width in WIDTHS if self.thorough else widths:
             self.page.set_viewport_size({"width": width, "height": 844})
             self._run(ALL, f"{width} light")
-            if width == PHONE:
+            if self.thorough or width == PHONE:
                 self.page.emulate_media(color_scheme="dark")
-                self._run(COLOURS, f"{width} dark")
+                self._run(ALL if self.thorough else COLOURS, f"{width} dark")
                 self.page.emulate_media(color_scheme="light")
             self._arrived()
         self.page.set_viewport_size({"width": 320, "height": 844})
@@ -82,10 +85,25 @@ class Inspector(Visitor):
         return self.inspect(widths)
 
 
-@pytest.mark.parametrize(("lang", "scripts"), [("fr", True), ("en", False)], ids=["French", "English without scripts"])
-def test_no_page_or_state_breaks_a_rule_of_axe(browser: Browser, folder: Path, lang: str, scripts: bool) -> None:
+@pytest.mark.parametrize(
+    ("lang", "scripts", "thorough"),
+    [
+        pytest.param("fr", True, False, id="French"),
+        pytest.param("en", False, False, id="English without scripts"),
+        # `make abilities`: everything with everything.
+        *(
+            pytest.param(lang, scripts, True, id=f"{lang}, scripts: {scripts}", marks=pytest.mark.thorough)
+            for lang in ("fr", "en")
+            for scripts in (True, False)
+        ),
+    ],
+)
+def test_no_page_or_state_breaks_a_rule_of_axe(
+    browser: Browser, folder: Path, lang: str, scripts: bool, thorough: bool
+) -> None:
     def come(demo: Demonstration) -> Inspector:
         inspector = Inspector(browser, demo.url, lang=lang)
+        inspector.thorough = thorough
         if not scripts:
             # Without ours: axe itself needs the browser's.
             nothing = {"body": "", "content_type": "text/javascript"}
