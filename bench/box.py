@@ -20,7 +20,7 @@ from sqlalchemy import insert
 from vote import audit, ballot_box, contests, editions, schema, sealing
 from vote.db import Database
 from vote.editions import Edition
-from vote.models import Envelope, RunningCount, Signature
+from vote.models import Envelope, RunningCount, Signature, Turnout
 from vote.notes import Signer
 from vote.sealing import Sealer
 
@@ -62,7 +62,6 @@ def fill(url: str, ballots: int) -> float:
                         "laureate": slugs[row % len(slugs)],
                         "salt": secrets.token_bytes(32),
                         "window_at": edition.opens_at,
-                        "held": False,
                     }
                     for row in rows
                 ],
@@ -70,6 +69,7 @@ def fill(url: str, ballots: int) -> float:
         for place, slug in enumerate(slugs):
             votes = len(range(place, ballots, len(slugs)))
             session.add(RunningCount(contest=edition.contest, laureate=slug, slot=0, votes=votes))
+        session.add(Turnout(contest=edition.contest, hour_at=edition.opens_at, slot=0, votes=ballots))
     return 0.0
 
 
