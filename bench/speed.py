@@ -447,7 +447,7 @@ GROUPS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the same table, in under three minutes")
+    parser.add_argument("--quick", action="store_true", help="the same table, in about four minutes")
     parser.add_argument("--only", choices=GROUPS, action="append", help="these groups alone; nothing is written")
     chosen = parser.parse_args()
     load = os.getloadavg()[0]
