@@ -79,8 +79,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
             answers.append(subject)
             if asked.voter_key not in quiet:
                 letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
-        if fresh:
-            insert_all(session, insert(session, Verification), fresh)
+        insert_all(session, insert(session, Verification), fresh)
         outbox.post(session, letters, at)
         # After their letters: whoever holds both a letter and its verification took them in this order.
         for verification in again:

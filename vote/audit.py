@@ -117,7 +117,7 @@ def _tables(session: Session, contest: Contest, evidence: Evidence, box: Box) ->
 
 def _turnout(session: Session, contest: Contest, signatures: int) -> Finding:
     """What jury and officers are told at any moment, which nobody counts anew for them."""
-    same = sum(hour.votes for hour in tally.hours(session, contest.slug)) == signatures
+    same = tally.turnout(session, contest.slug) == signatures
     sound = Sentence("La participation par heure est celle de la liste d’émargement.")
     return Finding(
         same, sound if same else Sentence("La participation par heure n’est pas celle de la liste d’émargement.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
@@ -30,20 +30,6 @@ from vote.tokens import Keys
 
 PURPOSE = "vote"
 
-LOCKED = (
-    select(
-        Verification.id,
-        Verification.voter_key,
-        Verification.expires_at,
-        Verification.attempts,
-        Verification.delivery,
-        Verification.domain,
-        Verification.doubt,
-    )
-    .where(Verification.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Verification.id)
-    .with_for_update()
-)
 TRIED = (
     update(Verification.__table__)  # type: ignore[arg-type]
     .where(Verification.id == bindparam("tried"))
@@ -110,6 +96,14 @@ class Proving:
     delivery: Delivery
     domain: str
     doubt: Rule | None
+
+
+LOCKED = (
+    select(*(getattr(Verification, one.name) for one in fields(Proving)))
+    .where(Verification.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Verification.id)
+    .with_for_update()
+)
 
 
 class WrongCode(Invalid):

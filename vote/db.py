@@ -165,15 +165,15 @@ def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, 
 
     Handed to the driver as one long list of values: made by SQLAlchemy a row at a time, it costs more than the commit.
     """
-    names = frozenset(rows[0]) if rows else frozenset()
+    if not rows:
+        return []
     found: list[Any] = []
-    if rows:
-        ready = _ready(statement, session.get_bind().dialect, names)
-        for start in range(0, len(rows), ready.most):
-            text, values = ready.fill(rows[start : start + ready.most])
-            result = session.connection().exec_driver_sql(text, values)
-            if result.returns_rows:
-                found += result.all()
+    ready = _ready(statement, session.get_bind().dialect, frozenset(rows[0]))
+    for start in range(0, len(rows), ready.most):
+        text, values = ready.fill(rows[start : start + ready.most])
+        result = session.connection().exec_driver_sql(text, values)
+        if result.returns_rows:
+            found += result.all()
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from vote.addresses import provider
 from vote.db import Database, dialect, insert, insert_all, insert_in
-from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Verification
+from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Staff, Verification
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
 DELAYS = (15, 60, 300, 600)  # seconds before the next try; the last one repeats: somebody waits for the code
@@ -76,6 +77,12 @@ def post(session: Session, letters: Sequence[NewLetter], at: datetime) -> None:
     }
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     insert_all(session, _post(dialect(session)), [rows[subject] for subject in sorted(rows)])
+
+
+def post_to_staff(session: Session, kind: LetterKind, members: Sequence[Staff], at: datetime) -> int:
+    """A letter of this kind to each of them, in their language. Answers how many."""
+    post(session, [NewLetter(secrets.token_bytes(16), kind, one.address, one.language) for one in members], at)
+    return len(members)
 
 
 @cache

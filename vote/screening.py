@@ -19,7 +19,6 @@ from vote.errors import Conflict, Unknown
 from vote.languages import Sentence
 from vote.marks import Domain
 from vote.models import Act, Contest, Envelope, LetterKind, RejectedBallot, Role, Rule, Staff, State, Suspicion
-from vote.outbox import NewLetter
 from vote.signals import BURST, SUSTAINED, Seen
 
 NIGHT = range(0, 6)  # hours at Paris
@@ -119,9 +118,7 @@ def alert(database: Database, contest: str, at: datetime) -> int:
         if not session.execute(new.values(told_at=at).returning(Suspicion.id)).all():
             return 0
         officers = session.scalars(select(Staff).where(Staff.role == Role.OFFICER)).all()
-        letters = [NewLetter(secrets.token_bytes(16), LetterKind.ALERT, one.address, one.language) for one in officers]
-        outbox.post(session, letters, at)
-        return len(letters)
+        return outbox.post_to_staff(session, LetterKind.ALERT, officers, at)
 
 
 def decide(

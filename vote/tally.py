@@ -137,9 +137,9 @@ def watch(database: Database, contest: str, *, who: str, since: datetime, at: da
 
 def count(session: Session, contest: str, edition: Edition, at: datetime) -> Count:
     """What there is to see, in the same time whatever the number of ballots: signatures are those of the turnout."""
-    rows, turnout = standings(edition, running_count(session, contest)), hours(session, contest)
-    signatures = sum(hour.votes for hour in turnout)
-    return Count(rows, signatures, aside(session, contest), rejected(session, contest), turnout, at)
+    rows, by_hour = standings(edition, running_count(session, contest)), hours(session, contest)
+    signatures = sum(hour.votes for hour in by_hour)
+    return Count(rows, signatures, aside(session, contest), rejected(session, contest), by_hour, at)
 
 
 def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], signed: int, at: datetime) -> None:
@@ -198,6 +198,11 @@ def hours(session: Session, contest: str) -> list[Hour]:
     return [Hour(at, total, total / busiest) for at, total in found]
 
 
+def turnout(session: Session, contest: str) -> int:
+    """How many have signed, by the figures that move with each vote."""
+    return session.scalar(select(func.sum(Turnout.votes)).where(Turnout.contest == contest)) or 0
+
+
 def aside(session: Session, contest: str) -> int:
     """How many envelopes are set aside and wait for a decision."""
     rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.aside())
@@ -228,7 +233,7 @@ def glance(session: Session, contest: str) -> Balance:
 
     Whether they are those of the poll book and of the ballots themselves is what an inspection tells.
     """
-    return _balance(session, contest, sum(hour.votes for hour in hours(session, contest)))
+    return _balance(session, contest, turnout(session, contest))
 
 
 def balance(session: Session, contest: str) -> Balance:

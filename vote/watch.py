@@ -117,8 +117,7 @@ class _Figures(Collector):
         contest, now = self._contest, self._clock.now()
         sent, refused = outbox.recent(session)
         due = session.scalar(select(func.min(OutgoingLetter.due_at)))
-        signatures = sum(hour.votes for hour in tally.hours(session, contest))
-        yield "vote_signatures", "Signatures in the poll book", signatures
+        yield "vote_signatures", "Signatures in the poll book", tally.turnout(session, contest)
         here = select(func.count(), func.count(Envelope.suspicion), func.count(Envelope.suspicion.distinct()))
         envelopes, held, suspicions = session.execute(here.where(Envelope.contest == contest)).one()
         yield "vote_envelopes", "Ballots that are not sealed", envelopes

@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 from vote import outbox
 from vote.db import Database
 from vote.models import Contest, LetterKind, SignedCheckpoint, Staff, State
-from vote.outbox import NewLetter
 from vote.sealing import STRAGGLERS, Sealer, lease
 
 EVERY = timedelta(hours=1)
@@ -40,8 +39,4 @@ def write_to(database: Database, sealer: Sealer, at: datetime) -> int:
         if latest is None or not lease(session, name, secrets.token_bytes(16), at, lasts):
             return 0
         witnesses = session.scalars(select(Staff).where(Staff.witness.is_(True))).all()
-        letters = [
-            NewLetter(secrets.token_bytes(16), LetterKind.CHECKPOINT, one.address, one.language) for one in witnesses
-        ]
-        outbox.post(session, letters, at)
-        return len(letters)
+        return outbox.post_to_staff(session, LetterKind.CHECKPOINT, witnesses, at)
