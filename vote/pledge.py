@@ -47,8 +47,12 @@ class Pledged(psycopg.Connection[Any]):
     def catch_up(self) -> None:
         """From here on, what this connection sees is kept. After a crash a primary shows commits that it alone has; to
         commit something of one's own waits until the standby has all that came before."""
-        self.execute(CAUGHT_UP)
-        self.commit()
+        try:
+            self.execute(CAUGHT_UP)
+            self.commit()
+        except psycopg.Error:
+            self.close()
+            raise
 
     def _hear(self, notice: Diagnostic) -> None:
         self._warned = self._warned or notice.severity_nonlocalized == "WARNING"

@@ -149,20 +149,8 @@ class Server(Machine):
             shutil.copy(secret, self.folder / "etc" / name)
             shutil.chown(self.folder / "etc" / name, "postgres")
             (self.folder / "etc" / name).chmod(0o600)
-        own = {"name: one": f"name: {self.name}"}
-        for file, more in (
-            (
-                "etcd.yml",
-                {f": http://10.0.0.21:{port}\n": f": http://{self.address}:{port}\n" for port in (2379, 2380)},
-            ),
-            (
-                "patroni.yml",
-                {f" 10.0.0.21:{port}\n": f" {self.address}:{port}\n" for port in (5432, 8008)}
-                # No machine here may be reset by a watchdog, and nothing is kept elsewhere.
-                | {"mode: required": "mode: off", "/backup/wal": "/var/lib/postgresql/wal"},
-            ),
-        ):
-            (self.folder / file).write_text(substitute((DEPLOY / file).read_text(), own | more))
+        for file in ("etcd.yml", "patroni.yml"):
+            (self.folder / file).write_text(configuration(file, self.name, self.address))
 
     def start_etcd(self) -> None:
         self.start("etcd", "--config-file", str(self.folder / "etcd.yml"), user="etcd")
@@ -209,6 +197,15 @@ def join(servers: Iterable[Server]) -> None:
     for server in servers:
         server.hear_all()
     _call("nft", "flush", "set", "inet", "vote", "away")
+
+
+def configuration(file: str, name: str, address: str) -> str:
+    """That of `deploy`, as it says that the servers differ; no machine here may be reset, nothing is kept elsewhere."""
+    ports = {"etcd.yml": (2379, 2380), "patroni.yml": (5432, 8008)}[file]
+    words = {"name: one": f"name: {name}"} | {f"10.0.0.21:{port}\n": f"{address}:{port}\n" for port in ports}
+    if file == "patroni.yml":
+        words |= {"mode: required": "mode: off", "/backup/wal": "/var/lib/postgresql/wal"}
+    return substitute((DEPLOY / file).read_text(encoding="utf-8"), words)
 
 
 def substitute(text: str, words: Mapping[str, str]) -> str:

@@ -32,9 +32,8 @@ mended, and then
 
 - each receipt ever shown is in the database with the choice of its voter, and those of the round are found at `/urne`;
 - nobody was shown two; signatures, ballots and counts agree; the audit, earlier checkpoints in hand, finds nothing;
-- every answer but a page asked for was an honest one: 503, `Retry-After`, and a sentence in French and English that
-  says whether what was sent may have been kept; nobody was left without an answer. Where a page said that nothing was
-  recorded, nothing was;
+- who did not get the page they wanted got an honest one: 503, `Retry-After`, and a sentence that says whether what they
+  sent may have been recorded. Where it said that nothing was, nothing was. Nobody was left without an answer;
 - nobody sealed while another did, and the lease changed hands only when it was over: the database itself notes both;
 - a letter went out once for each request, and once more only if its acceptance could not be written down;
 - no process has logged a fault of its own.

@@ -18,6 +18,7 @@ CALL_SECONDS = 40
 PAUSE = 0.1
 RECEIPT = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b")
 NOTHING_KEPT = "rien n’a été enregistré"
+NOTHING_SHOWN = "cette page ne peut pas être affichée"
 PERHAPS_KEPT = "a pu être enregistré"  # its answer was lost: to do it again is safe, and finds it
 
 Complain = Callable[[str], None]
@@ -32,7 +33,7 @@ class Answer:
     @property
     def kept_nothing(self) -> bool:
         """It says so; if that is untrue, a later answer gives it away."""
-        return self.status == 503 and NOTHING_KEPT in self.text
+        return self.status == 503 and (NOTHING_KEPT in self.text or NOTHING_SHOWN in self.text)
 
     @property
     def receipt(self) -> str:
@@ -108,8 +109,7 @@ class Browser:
 
     def _hold_to_be_honest(self, path: str, answer: Answer) -> None:
         waits = answer.headers.get("retry-after", "")
-        says = NOTHING_KEPT in answer.text or PERHAPS_KEPT in answer.text
-        if answer.status != 503 or not waits.isdigit() or not says:
+        if answer.status != 503 or not waits.isdigit() or not (answer.kept_nothing or PERHAPS_KEPT in answer.text):
             self._complain(f"{_plain(path)} answered {answer.status}, Retry-After {waits!r}")
 
 
