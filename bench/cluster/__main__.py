@@ -16,7 +16,7 @@ from faults.rounds import in_turn
 from servers import memory
 
 from cluster import report
-from cluster.machines import ALONE, lacking
+from cluster.machines import ALONE, lacking, lay_cables
 from cluster.mishaps import MISHAPS, Mishap
 from cluster.rounds import Day
 from cluster.site import cluster
@@ -38,6 +38,7 @@ def main() -> None:
     if INSIDE not in os.environ:
         os.environ[INSIDE] = "1"
         os.execvp(ALONE[0], [*ALONE, "init", sys.executable, "-m", "cluster", *sys.argv[1:]])
+    lay_cables()
     wanted = [mishap for mishap in MISHAPS if not asked.only or any(word in mishap.name for word in asked.only)]
     with _folder(asked.within) as folder:
         outcome = _play(folder, wanted, asked.rounds * len(wanted), asked.seed)

@@ -50,6 +50,7 @@ def lay_cables() -> None:
     """The network of this run, and room for its machines. Nothing of it outlives the process that called."""
     for line in (
         "mount -t tmpfs none /run",
+        "mount -t tmpfs -o mode=1777 none /dev/shm",  # where a PostgreSQL that is killed leaves its own
         "mkdir -p /run/netns /run/postgresql",
         "ip link set lo up",
         "ip link add lan type bridge",

@@ -22,7 +22,7 @@ from faults.site import Node, PostOffice
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cluster.machines import DEPLOY, Machine, Server, join, lay_cables, make_certificate, substitute
+from cluster.machines import DEPLOY, Machine, Server, join, make_certificate, substitute
 from vote import contests, schema, sealing
 from vote.db import Database
 
@@ -153,7 +153,6 @@ class Sealing:
 def cluster(folder: Path) -> Iterator[Cluster]:
     """Started, whole, and with the edition loaded."""
     folder.chmod(0o711)
-    lay_cables()
     certificate, key = make_certificate(folder)
     servers = [Server(name, f"10.0.0.2{place}", folder / name) for place, name in enumerate(("one", "two", "three"), 1)]
     for server in servers:
