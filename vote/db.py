@@ -92,18 +92,20 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction. On SQLite it holds the only write lock from its first statement on."""
-        with self._turn, Session(self._writer, expire_on_commit=False) as session:
-            with _honest():
-                yield session
-                session.flush()
+        with self._turn, _honest(), Session(self._writer, expire_on_commit=False) as session:
+            yield session
+            session.flush()
             with _honest(UNSURE):
                 session.commit()
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """One transaction for a change of schema."""
-        with self._turn, _honest(UNSURE), self._writer.begin() as connection:
+        with self._turn, _honest(), self._writer.connect() as connection:
+            transaction = connection.begin()
             yield connection
+            with _honest(UNSURE):
+                transaction.commit()
 
     def sweep(self, *tables: str) -> None:
         """Let deleted rows of these tables be gone from the database's files, not only from its answers."""
