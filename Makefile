@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -65,6 +65,9 @@ fraud: .venv/.checks ## simulate 20 contests under every attack, write bench/FRA
 
 faults: .venv/.checks ## break everything as people vote, write bench/FAULTS.md; ROUNDS=110 on each database; QUICK=1 a glance
 	@PYTHONPATH=bench:tests $(BIN)/python -m faults $(if $(QUICK),--rounds 8,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+cluster: .venv/.checks ## break the production layout as people vote, write bench/CLUSTER.md; ROUNDS=4 of each kind; QUICK=1 a glance
+	@PYTHONPATH=bench:tests $(BIN)/python -m cluster $(if $(QUICK),--rounds 1,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9

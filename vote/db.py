@@ -17,18 +17,28 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Insert, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from vote.errors import Unavailable
 from vote.languages import Sentence
+from vote.pledge import DEMOTED, Pledged
 
 BUSY_SECONDS = 5
 GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction turns into Unavailable
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
+)
+UNSEEN = Sentence(
+    "Le bureau de vote est momentanément indisponible ; cette page ne peut pas être affichée. "
+    "Réessayez dans quelques secondes."
+)
+UNSURE = Sentence(
+    "Le bureau de vote est momentanément indisponible ; votre demande a pu être enregistrée, ou non. "
+    "Refaites-la dans quelques secondes : rien ne compte deux fois, et un vote déjà compté sera retrouvé."
 )
 
 
@@ -62,6 +72,10 @@ class Database:
         if self.embedded:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "do_connect", _connect_postgresql)
+            event.listen(self.engine, "connect", _prepare_postgresql)
+            event.listen(self.engine, "handle_error", _leave_the_demoted)
         self._writer = self.engine.execution_options(writing=True)
         # PostgreSQL would else give each statement a moment of its own, and figures read together would not agree.
         view = {} if self.embedded else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -72,20 +86,26 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """The database as it was at one moment; takes no write lock, and nothing of it is kept."""
-        with _honest(), Session(self._reader, expire_on_commit=False) as session:
+        with _honest(UNSEEN, writing=False), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One transaction. On SQLite it holds the only write lock from its first statement on."""
-        with _honest(), self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn, _honest(), Session(self._writer, expire_on_commit=False) as session:
             yield session
+            session.flush()
+            with _honest(UNSURE):
+                session.commit()
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """One transaction for a change of schema."""
-        with _honest(), self._turn, self._writer.begin() as connection:
+        with self._turn, _honest(), self._writer.connect() as connection:
+            transaction = connection.begin()
             yield connection
+            with _honest(UNSURE):
+                transaction.commit()
 
     def sweep(self, *tables: str) -> None:
         """Let deleted rows of these tables be gone from the database's files, not only from its answers."""
@@ -224,11 +244,15 @@ def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:
 
 
 @contextmanager
-def _honest() -> Iterator[None]:
+def _honest(sentence: Sentence = AWAY, *, writing: bool = True) -> Iterator[None]:
     try:
         yield
     except GONE as problem:
-        raise Unavailable(AWAY) from problem
+        raise Unavailable(sentence) from problem
+    except (InternalError, NotSupportedError) as problem:
+        if not writing or _sqlstate(problem.orig) not in DEMOTED:
+            raise
+        raise Unavailable(sentence) from problem
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -241,6 +265,23 @@ def _options(url: str) -> dict[str, Any]:
     silence = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10000}
     arguments = {"connect_timeout": 3, "options": f"{limits} -c timezone=UTC", **silence}
     return {"pool_pre_ping": True, "connect_args": arguments}
+
+
+def _connect_postgresql(_dialect: Dialect, _record: Any, arguments: Any, named: dict[str, Any]) -> Pledged:
+    return Pledged.connect(*arguments, **named)
+
+
+def _prepare_postgresql(connection: Pledged, _record: Any) -> None:
+    connection.catch_up()
+
+
+def _leave_the_demoted(context: ExceptionContext) -> None:
+    if _sqlstate(context.original_exception) in DEMOTED:
+        context.is_disconnect = True  # the next connection finds who takes writes now
+
+
+def _sqlstate(problem: BaseException | None) -> str | None:
+    return getattr(problem, "sqlstate", None)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

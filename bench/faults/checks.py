@@ -7,13 +7,14 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from typing import Protocol
 
 import ground
 from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
-from faults.site import Letter, Site
-from faults.voters import Browser, Ledger, Voter
+from faults.site import Letter, Node
+from faults.voters import Browser, House, Ledger, Voter
 from vote import addresses, audit, ballot_box, contests, envelope, poll_book, tally
 from vote.db import Database
 from vote.models import Envelope, SealedBallot, Signature
@@ -24,15 +25,28 @@ IN_HAND = 3.0  # seconds after that: it was not yet noted down, with others that
 LOOKED_UP = 5  # older receipts, through the pages
 
 
+class Site(House, Protocol):
+    """What its keeper knows beside."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def nodes(self) -> Sequence[Node]: ...
+
+    @property
+    def interruptions(self) -> Sequence[float]: ...
+
+
 class Checks:
     """Of one day, round after round: each sees the whole database, and all that was shown since the morning."""
 
-    def __init__(self, site: Site, ledger: Ledger, chance: random.Random) -> None:
+    def __init__(self, site: Site, ledger: Ledger, chance: random.Random, host: str = "127.0.0.1") -> None:
         self._site, self._ledger, self._chance = site, ledger, chance
         self._kept: list[str] = []
         self._read: Counter[str] = Counter()
         self._shown: set[str] = set()
-        self._verifier = Signer(f"127.0.0.1/{ground.CONTEST}", bytes.fromhex(ground.SEAL_KEY)).verifier
+        self._verifier = Signer(f"{host}/{ground.CONTEST}", bytes.fromhex(ground.SEAL_KEY)).verifier
 
     def after_round(self, voters: Sequence[Voter]) -> list[str]:
         """Everything that does not hold."""

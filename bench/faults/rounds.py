@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
+from typing import TypeVar
 
 import ground
 from servers import memory
@@ -21,6 +22,8 @@ from faults.checks import Checks
 from faults.mishaps import Mishap
 from faults.site import Site, site
 from faults.voters import Ledger, Voter
+
+Kind = TypeVar("Kind")
 
 FEWEST, MOST = 14, 30  # people who come in a round, beside those who still wait
 PATIENCE = 1.2  # seconds from the mending on: who has no letter by then comes back in the next round
@@ -66,7 +69,7 @@ class Day:
         until = [float("inf")]
         comes = [self.chance.uniform(0, ARRIVALS) for _ in waiting]
         crowd = [
-            threading.Thread(target=_walk, args=one, daemon=True)
+            threading.Thread(target=walk, args=one, daemon=True)
             for one in zip(waiting, comes, repeat(until), repeat(self.ledger))
         ]
         for person in crowd:
@@ -121,16 +124,16 @@ def day(kind: str, seed: int) -> Iterator[tuple[Day, list[Mishap]]]:
             yield Day(kind, seed, running, random.Random(seed)), mishaps.possible(kind, library is not None)
 
 
-def in_turn(some: list[Mishap], rounds: int, chance: random.Random) -> Iterator[Mishap]:
+def in_turn(some: list[Kind], rounds: int, chance: random.Random) -> Iterator[Kind]:
     """Each as often as the others, in an order that nobody foresees."""
-    bag: list[Mishap] = []
+    bag: list[Kind] = []
     for _ in range(rounds):
         if not bag:
             bag = chance.sample(some, len(some))
         yield bag.pop()
 
 
-def _walk(voter: Voter, comes: float, until: list[float], ledger: Ledger) -> None:
+def walk(voter: Voter, comes: float, until: list[float], ledger: Ledger) -> None:
     time.sleep(comes)
     try:
         while not voter.done and time.monotonic() < until[0]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -66,6 +67,7 @@ class Node:
     orders: Orders
     settings: dict[str, str]
     folder: Path
+    host: str = "127.0.0.1"
     up_at: float = 0.0
     deaths: int = -1  # the first start follows none
     process: subprocess.Popen[bytes] | None = None
@@ -78,13 +80,17 @@ class Node:
     def log(self) -> Path:
         return self.folder / f"{self.name}.log"
 
+    def connect(self, seconds: float) -> HTTPConnection:
+        return HTTPConnection(self.host, self.port, timeout=seconds)
+
     def start(self, at: datetime) -> None:
         """With a clock that shows `at`; up a moment later."""
         self.up_at = float("inf")
         self.orders.rescind()
         environ = {**self.settings, **self.orders.environ, "VOTE_CLOCK": at.isoformat()}
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "vote", *self.words]
+            where = ["--host", self.host] if "serve" in self.words else []
+            command = [sys.executable, "-m", "vote", *self.words, *where]
             self.process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
 
     def kill(self) -> None:
@@ -120,7 +126,7 @@ class Node:
 
     def _answers(self) -> bool:
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/sante", timeout=5):
+            with urlopen(f"http://{self.host}:{self.port}/sante", timeout=5):
                 return True
         except (URLError, OSError):
             return False

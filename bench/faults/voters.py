@@ -6,17 +6,20 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from typing import Protocol
 from urllib.parse import urlencode
 
-from faults.site import Letter, Node, Site
+from faults.site import Letter, PostOffice
 
-CALL_SECONDS = 30
+CALL_SECONDS = 40
 PAUSE = 0.1
 RECEIPT = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}\b")
 NOTHING_KEPT = "rien n’a été enregistré"
+NOTHING_SHOWN = "cette page ne peut pas être affichée"
+PERHAPS_KEPT = "a pu être enregistré"  # its answer was lost: to do it again is safe, and finds it
 
 Complain = Callable[[str], None]
 
@@ -28,16 +31,42 @@ class Answer:
     text: str
 
     @property
+    def kept_nothing(self) -> bool:
+        """It says so; if that is untrue, a later answer gives it away."""
+        return self.status == 503 and (NOTHING_KEPT in self.text or NOTHING_SHOWN in self.text)
+
+    @property
     def receipt(self) -> str:
         """Of a receipt's page; elsewhere an example may stand."""
         found = RECEIPT.search(self.text) if self.status == 200 and "/urne?code=" in self.text else None
         return found.group() if found else ""
 
 
+class Door(Protocol):
+    """Where people knock: a web process, or the proxy before several."""
+
+    @property
+    def name(self) -> str: ...
+
+    def connect(self, seconds: float) -> HTTPConnection: ...
+
+    def was_down_since(self, moment: float) -> bool: ...
+
+
+class House(Protocol):
+    """What people know of a site."""
+
+    @property
+    def webs(self) -> Sequence[Door]: ...
+
+    @property
+    def post(self) -> PostOffice: ...
+
+
 class Browser:
     """One person's own. An answer that is not honest is complained about; no answer at all is only for who was down."""
 
-    def __init__(self, site: Site, seen: Counter[str], complain: Complain) -> None:
+    def __init__(self, site: House, seen: Counter[str], complain: Complain) -> None:
         self._site, self._seen, self._complain = site, seen, complain
         self._cookies: dict[str, str] = {}
         self.reached = True  # the last request may have come to somebody
@@ -60,8 +89,8 @@ class Browser:
             self._hold_to_be_honest(path, answer)
         return answer
 
-    def _send(self, node: Node, path: str, form: dict[str, str] | None) -> Answer:
-        connection = HTTPConnection("127.0.0.1", node.port, timeout=CALL_SECONDS)
+    def _send(self, node: Door, path: str, form: dict[str, str] | None) -> Answer:
+        connection = node.connect(CALL_SECONDS)
         try:
             headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
             if form is None:
@@ -80,7 +109,7 @@ class Browser:
 
     def _hold_to_be_honest(self, path: str, answer: Answer) -> None:
         waits = answer.headers.get("retry-after", "")
-        if answer.status != 503 or not waits.isdigit() or NOTHING_KEPT not in answer.text:
+        if answer.status != 503 or not waits.isdigit() or not (answer.kept_nothing or PERHAPS_KEPT in answer.text):
             self._complain(f"{_plain(path)} answered {answer.status}, Retry-After {waits!r}")
 
 
@@ -94,6 +123,7 @@ class Ledger:
 
     seen: Counter[str] = field(default_factory=Counter)
     receipts: dict[str, Voter] = field(default_factory=dict)
+    shown_at: list[float] = field(default_factory=list)  # the moment of each receipt
     complaints: list[str] = field(default_factory=list)
 
     def complain(self, sentence: str) -> None:
@@ -103,8 +133,16 @@ class Ledger:
 class Voter:
     """One person: types the code, or opens the link, perhaps in another browser; who is keen does so on two devices."""
 
-    def __init__(self, site: Site, ledger: Ledger, number: int, laureate: str, chance: random.Random) -> None:
-        self.site, self.ledger, self.laureate = site, ledger, laureate
+    def __init__(
+        self,
+        site: House,
+        ledger: Ledger,
+        number: int,
+        laureate: str,
+        chance: random.Random,
+        pause: float = PAUSE,
+    ) -> None:
+        self.site, self.ledger, self.laureate, self.pause = site, ledger, laureate, pause
         self.address = f"voter.{number}@{chance.choice(('gmail.com', 'orange.fr', 'example.org'))}"
         self.way = chance.choice(("code", "code", "code", "link", "elsewhere", "keen"))
         self.repeats = chance.random() < 0.2
@@ -132,7 +170,7 @@ class Voter:
             elif letter := self._untried():
                 self._confirm(letter)
             else:
-                time.sleep(PAUSE / 2)
+                time.sleep(self.pause / 2)
         if self.receipts and self.repeats and time.monotonic() < until:
             self.repeats = False
             self._come_again()
@@ -143,13 +181,13 @@ class Voter:
     def _ask_for_a_letter(self) -> None:
         for browser in self._browsers:
             answer = browser.ask("/bulletin", {"laureate": self.laureate, "email": self.address})
-            self.requests += browser.reached
+            self.requests += browser.reached and not (answer is not None and answer.kept_nothing)
             if answer is not None and answer.status == 303:
                 self.acknowledged += 1
             elif answer is not None and answer.status != 503:
                 self.ledger.complain(f"a ballot was answered {answer.status}")
         if not self.acknowledged:
-            time.sleep(PAUSE)
+            time.sleep(self.pause)
 
     def _untried(self) -> Letter | None:
         """The newest letter whose code was not found wrong."""
@@ -162,8 +200,8 @@ class Voter:
         for browser in self._browsers:
             answer = self._hand_in(browser, letter)
             if answer is None or answer.status == 503:
-                self.doubtful += browser.reached
-                time.sleep(PAUSE)
+                self.doubtful += browser.reached and not (answer is not None and answer.kept_nothing)
+                time.sleep(self.pause)
             elif answer.receipt:
                 self._note(answer.receipt)
             elif answer.status == 409 and (self.doubtful or self.way == "keen"):
@@ -175,7 +213,7 @@ class Voter:
                 self.acknowledged = 0
             else:
                 self.ledger.complain(f"a confirmation by {self.way} was answered {answer.status}")
-                time.sleep(PAUSE)
+                time.sleep(self.pause)
 
     def _hand_in(self, browser: Browser, letter: Letter) -> Answer | None:
         if self.way == "code":
@@ -190,6 +228,8 @@ class Voter:
         return answer
 
     def _note(self, receipt: str) -> None:
+        if receipt not in self.receipts:
+            self.ledger.shown_at.append(time.monotonic())
         self.receipts.add(receipt)
         self.ledger.receipts[receipt] = self
         if len(self.receipts) > 1:

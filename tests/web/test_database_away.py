@@ -9,18 +9,19 @@ from httpx2 import Response
 from pages_inspector import Page
 from people import House, StoppedClock, open_house, prepare, receipt_of, settings_for
 from servers import PostgreSQL
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 AWAY = "Le bureau de vote est momentanément indisponible"
+NOTHING, UNSEEN = "rien n’a été enregistré", "cette page ne peut pas être affichée"
 FORM = {"laureate": "ilot-femmes", "email": "paul@example.org"}
 
 
-def assert_honest(*answers: Response) -> None:
+def assert_honest(*answers: Response, says: str = NOTHING) -> None:
     for answer in answers:
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
         assert AWAY in Page(answer.text).text("h1")
-        assert "rien n’a été enregistré" in Page(answer.text).text("h1")
+        assert says in Page(answer.text).text("h1")
         assert "set-cookie" not in answer.headers
 
 
@@ -46,15 +47,48 @@ def test_while_the_server_is_gone_people_are_told_so_and_afterwards_all_is_there
     visitor = house.client()
     # The home page hangs where it was; whatever needs the database says that it is away.
     assert visitor.get("/").status_code == 200
-    assert_honest(*(visitor.get(path) for path in ("/resultats", "/pret", link)))
-    assert_honest(visitor.get("/urne", params={"code": receipt}), visitor.post("/bulletin", data=FORM))
-    assert_honest(paul.type_code(code), paul.browser.post(link), paul.browser.get("/confirmation"))
+    assert_honest(*(visitor.get(path) for path in ("/resultats", "/pret", link)), says=UNSEEN)
+    assert_honest(visitor.get("/urne", params={"code": receipt}), paul.browser.get("/confirmation"), says=UNSEEN)
+    assert_honest(visitor.post("/bulletin", data=FORM), paul.type_code(code), paul.browser.post(link))
     assert visitor.get("/sante").status_code == 200
     server.start()
     assert visitor.get("/pret").status_code == 200
     assert visitor.get("/urne", params={"code": receipt}).status_code == 200
     assert receipt_of(paul.type_code(code).text)
     assert house.ballots() == {"ilot-femmes": 1, "permis-de-construire": 1}
+
+
+def test_what_was_done_is_not_called_nothing_when_the_server_goes_at_that_very_moment(
+    postgresql_house: tuple[House, PostgreSQL],
+) -> None:
+    house, server = postgresql_house
+    officer, voter = house.officer(), house.voter("marie@example.org")
+    voter.choose()
+    voter.open_link()
+    die_after_the_next_commit(house, server)
+    assert NOTHING not in voter.disown().text
+    server.start()
+    assert house.voter("marie@example.org").choose().status_code == 200
+    assert len(house.letters("marie@example.org")) == 1
+    die_after_the_next_commit(house, server)
+    assert NOTHING not in officer.close().text
+    server.start()
+    assert "clos" in house.client().get("/").text
+
+
+def die_after_the_next_commit(house: House, server: PostgreSQL) -> None:
+    engine, committed = house.database.engine, list[object]()
+
+    def note(connection: Connection) -> None:
+        committed.append(connection)
+
+    def die(*_: object) -> None:
+        if len(committed) == 1:
+            committed.append(None)
+            server.stop_hard()
+
+    event.listen(engine, "commit", note)
+    event.listen(engine, "checkin", die)
 
 
 def test_while_the_file_is_locked_pages_are_read_but_no_vote_is_taken(

@@ -131,13 +131,15 @@ async def confirm_by_link(visit: Visit) -> Response:
 def disown(visit: Visit) -> Response:
     """The owner of the address says "that was not me", or takes it back; who presses at once is asked again."""
     verification_id, station = _proved(visit), visit.station
+    # What was done is told, should the database go at that very moment: the page needs it no more.
+    after = {"contest": station.noticeboard.latest(), "action": visit.request.url.path}
     if visit.form["again"]:
         asking.allow_letters(station.database, station.contest, verification_id)
-        return visit.page("booth/disowned.html", allowed=True, voted=False, action=visit.request.url.path)
+        return visit.page("booth/disowned.html", allowed=True, voted=False, **after)
     if not _pressed_by_hand(visit):
         raise Invalid(TWICE)
     voted = asking.disown(station.database, station.contest, verification_id, visit.at)
-    return visit.page("booth/disowned.html", allowed=False, voted=voted, action=visit.request.url.path)
+    return visit.page("booth/disowned.html", allowed=False, voted=voted, **after)
 
 
 def receipt(visit: Visit) -> Response:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from vote import watch
-from vote.db import AWAY
+from vote.db import UNSEEN
 from vote.errors import Unavailable
 from vote.web.pages import Visit
 
@@ -30,7 +30,7 @@ def ready(visit: Visit) -> Response:
     """This process can take votes: its database answers, in this schema, at the same time of day."""
     if found := watch.hindrances(visit.station.database):
         log.warning("not ready: %s", ", ".join(found))
-        raise Unavailable(AWAY)
+        raise Unavailable(UNSEEN)
     return PlainTextResponse("ok\n")
 
 

@@ -6,6 +6,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -238,7 +239,8 @@ def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Cal
                 return turned_away
             response = await _call(handler, visit)
             if visit.member is not None and request.method == "POST":
-                await run_in_threadpool(station.noticeboard.keep_up)  # their act shows at once
+                with suppress(Unavailable):  # done is done, and is not to be called nothing
+                    await run_in_threadpool(station.noticeboard.keep_up)  # their act shows at once
             return response
         except Refusal as refusal:
             return await refuse(visit, refusal, form)
