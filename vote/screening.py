@@ -102,7 +102,7 @@ def suspect(
     """
     arrivals = _with_hosts(session, arrivals)
     seen = _count(session, mark, arrivals, at)
-    before = _hosted_before(session, mark, figures, arrivals, seen, at)
+    before = _hosted_before(session, contest, mark, figures, arrivals, seen, at)
     known = list(session.scalars(select(Suspicion).where(Suspicion.contest == contest, _standing())))
     found: list[bytes | None] = []
     leaving: Counter[str] = Counter()
@@ -279,16 +279,24 @@ def _with_hosts(session: Session, arrivals: Sequence[Arrival]) -> Sequence[Arriv
 
 def _hosted_before(
     session: Session,
+    contest: str,
     mark: bytes,
     figures: Screening,
     arrivals: Sequence[Arrival],
     seen: Mapping[tuple[bytes, int], Seen],
     at: datetime,
 ) -> Mapping[bytes, int]:
-    """What earlier days have of the mail hosts that are busy today, and of all; no statement where none is."""
+    """What earlier days have of the mail hosts that are busy today, and of all; no statement where none is.
+
+    What officers rejected is no past: of such a host nothing counts.
+    """
     hosts = {one.host.mark for one in arrivals if one.host is not None and one.host.mark}
     busy = {host for host in hosts if _is_busy(figures, seen[host, SUSTAINED])}
-    return signals.hosted_before(session, {*busy, mark}, at) if busy else {}
+    if not busy:
+        return {}
+    mine = (Suspicion.contest == contest, Suspicion.host.in_(busy), Suspicion.verdict == Act.REJECTION)
+    rejected = {host for host in session.scalars(select(Suspicion.host).where(*mine)) if host}
+    return signals.hosted_before(session, (busy - rejected) | {mark}, at)
 
 
 def _is_busy(figures: Screening, day: Seen) -> bool:
@@ -311,9 +319,10 @@ def _count(session: Session, mark: bytes, arrivals: Sequence[Arrival], at: datet
         if new and domain is not None:
             fresh.discard(domain.mark)
         host = arrival.host
+        hosted = host is not None and domain is not None and not domain.throwaway
         for key in filter(None, (arrival.network, mark, host.mark if host else None)):
             more = others.setdefault(key, Seen())
-            more.add_vote(arrival.gap, private=private, hosted=host is not None, new_domain=new)
+            more.add_vote(arrival.gap, private=private, hosted=hosted, new_domain=new)
     return seen | signals.count(session, others, at)
 
 
@@ -379,11 +388,11 @@ def _of_domain(figures: Screening, burst: Seen, day: Seen, habits: Seen) -> Iter
 
 
 def _of_host(figures: Screening, day: Seen, habits: Seen, before: int, before_in_all: int) -> Iterator[Facts]:
-    """Much of the day's votes from small domains, and over twice as much of them as in the days before."""
-    # As long as little is known of those, half of all is held to be usual: what everybody has cannot be doubled.
+    """More votes than in all days before, and much of those from small domains: over three times as much as before."""
+    # As long as little is known of those, half of all is held to be usual, and no rule follows from it.
     usual, others = before + ENOUGH // 2, before_in_all + ENOUGH
-    much = 100 * day.hosted >= figures.hosts_share * habits.hosted
-    if much and day.hosted * others > 2 * usual * habits.hosted:
+    much = day.hosted > before and 100 * day.hosted >= figures.hosts_share * habits.hosted
+    if much and day.hosted * others > 3 * usual * habits.hosted:
         yield _facts(habits.hosted, day.hosted, others, usual)
 
 
