@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Insert, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from vote import marks
-from vote.db import insert, insert_all
+from vote.db import dialect, insert_all, insert_in
 from vote.models import MailHost
 from vote.tokens import Keys
 
@@ -54,16 +55,27 @@ def find(keys: Keys, ask: Ask, domain: str) -> Host:
     address. What stands further down is never written to as long as that one answers, and may be somebody else's.
     """
     until = time.monotonic() + SECONDS
-
-    def asked(name: str, kind: str) -> Sequence[str]:
-        return ask(name, kind, max(0.01, until - time.monotonic()))
-
+    silent: Unanswered | None = None
     # Without any MX the domain is its own server.
-    for name in list(asked(domain, "MX") or [domain])[:MOST_SERVERS]:
-        addresses = SERVER.fullmatch(name) and (asked(name, "A") or asked(name, "AAAA"))
+    for name in list(ask(domain, "MX", SECONDS) or [domain])[:MOST_SERVERS]:
+        try:
+            addresses = SERVER.fullmatch(name) and _addresses(ask, name, until)
+        except Unanswered as problem:
+            silent = problem  # as it is for who has a letter: the next one is tried
+            continue
         if addresses:
             return Host() if is_common(name) else Host(marks.host(keys, min(addresses)), name)
+    if silent is not None:
+        raise silent
     return Host()
+
+
+def _addresses(ask: Ask, name: str, until: float) -> Sequence[str]:
+    def asked(kind: str) -> Sequence[str]:
+        # Who keeps silent takes half of what is left, so that others have their turn.
+        return ask(name, kind, max(0.01, (until - time.monotonic()) / 2))
+
+    return asked("A") or asked("AAAA")
 
 
 def is_common(name: str) -> bool:
@@ -77,9 +89,14 @@ def keep(session: Session, keys: Keys, found: Mapping[str, Host], at: datetime) 
     hosts = {marks.domain(keys, domain).mark: host for domain, host in found.items()}
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [{"domain": mark, "host": hosts[mark].mark, "name": hosts[mark].name, "at": at} for mark in sorted(hosts)]
-    statement = insert(session, MailHost)
+    insert_all(session, _keep(dialect(session)), rows)
+
+
+@cache
+def _keep(dialect_name: str) -> Insert:
+    statement = insert_in(dialect_name, MailHost)
     news = {name: statement.excluded[name] for name in ("host", "name", "at")}
-    insert_all(session, statement.on_conflict_do_update(index_elements=["domain"], set_=news), rows)
+    return statement.on_conflict_do_update(index_elements=["domain"], set_=news)
 
 
 def among(session: Session, domains: Collection[bytes]) -> dict[bytes, Host]:

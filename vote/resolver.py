@@ -30,14 +30,15 @@ Each = Callable[[Callable[[str], Host | None], Iterable[str]], Iterable[Host | N
 log = logging.getLogger(__name__)
 
 
-def name_server(address: str = "", port: int = 53) -> Ask:
+def name_server(address: str = "", port: int = 53, *, configuration: str = "/etc/resolv.conf") -> Ask:
     """Asks the name server at this address; without one, those of this machine."""
     try:
-        resolver = Resolver(configure=not address)
+        resolver = Resolver(configuration, configure=not address)
     except NoResolverConfiguration:
         resolver, address = Resolver(configure=False), "127.0.0.1"  # as resolv.conf(5) has it
     if address:
-        resolver.nameservers, resolver.port = [address], port
+        resolver.nameservers = [address]
+    resolver.port = port
 
     def ask(name: str, kind: str, seconds: float) -> list[str]:
         try:
