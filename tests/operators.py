@@ -19,6 +19,7 @@ SETTINGS = {
     "VOTE_SEAL_KEY": "5e" * 32,
     "VOTE_MAIL_FROM": "vote@example.org",
     "SMTP_URL": "smtp://127.0.0.1:9",
+    "VOTE_NAME_SERVER": "off",
 }
 
 

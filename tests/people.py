@@ -23,6 +23,7 @@ from vote.carriers import Pigeonhole
 from vote.db import Database
 from vote.errors import Unavailable
 from vote.languages import address as in_language
+from vote.mail_hosts import Ask
 from vote.models import Role, Table
 from vote.settings import Settings
 from vote.station import Station
@@ -152,8 +153,10 @@ class House:
 
 
 @contextmanager
-def open_house(settings: Settings, clock: StoppedClock, *, work_here: bool = False) -> Iterator[House]:
-    app = create_app(settings, clock, contest=CONTEST, work_here=work_here)
+def open_house(
+    settings: Settings, clock: StoppedClock, *, work_here: bool = False, ask: Ask | None = None
+) -> Iterator[House]:
+    app = create_app(settings, clock, contest=CONTEST, work_here=work_here, ask=ask)
     assert settings.pigeonhole is not None
     with TestClient(app, base_url=SITE) as main:
         yield House(app, clock, main, Pigeonhole(settings.pigeonhole))

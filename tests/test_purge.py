@@ -13,8 +13,9 @@ from crowds import complaints, lot, voter_key
 from people import CONTEST, MORNING, House, StoppedClock, open_house
 from sqlalchemy import func, select
 
-from vote import ballot_box, bundle, cli, minutes, purge
+from vote import ballot_box, bundle, cli, mail_hosts, minutes, purge
 from vote.errors import Conflict, Misuse
+from vote.mail_hosts import Host
 from vote.models import Act, OutgoingLetter, Signature, StaffSession, Verification
 from vote.settings import Settings
 
@@ -27,6 +28,10 @@ def end(house: House) -> None:
     disowned.choose()
     disowned.disown()
     house.voter("curieux@example.org").choose()
+    with house.database.writing() as session:
+        mail_hosts.keep(
+            session, house.station.keys, {"example.org": Host(b"mark", "mx.example.org")}, house.clock.now()
+        )
     house.juror()
     officer = house.officer()
     officer.close()
@@ -105,7 +110,7 @@ def test_the_file_holds_no_address_and_no_key_of_who_only_asked(
         assert any(asked in path.read_bytes() for path in files)  # the search is known to find
         purge.purge(house.database, house.station.sealer, who="l’opérateur", at=clock.now())
         content = b"".join(path.read_bytes() for path in files if path.exists())
-    for trace in (asked, b"curieux", b"marie@", b"voter3@"):
+    for trace in (asked, b"curieux", b"marie@", b"voter3@", b"mx.example.org"):
         assert trace not in content
     assert voter_key(3) in content  # a signature of the poll book, which nobody can test without the pepper
 

@@ -67,6 +67,10 @@ BAD = [
     ("VOTE_TRUSTED_PROXIES", "*"),
     ("VOTE_TRUSTED_PROXIES", "10.0.0.1, proxy.example.org"),
     ("VOTE_CLOCK", "2019-11-18T10:00:00+01:00"),
+    ("VOTE_NAME_SERVER", "ns.example.org"),
+    ("VOTE_NAME_SERVER", "10.0.0.53:dns"),
+    ("VOTE_NAME_SERVER", "fd00::53"),
+    ("VOTE_NAME_SERVER", "no"),
 ]
 
 
@@ -165,3 +169,18 @@ def test_letters_may_link_to_any_host(url: str) -> None:
 
 def test_the_pepper_may_be_said_to_be_destroyed() -> None:
     assert settings.from_environ(GOOD | {"VOTE_PEPPER": settings.DESTROYED}).pepper is None
+
+
+@pytest.mark.parametrize(
+    ("value", "server"),
+    [
+        ("", ("", 53)),
+        ("off", None),
+        ("10.0.0.53", ("10.0.0.53", 53)),
+        ("10.0.0.53:5353", ("10.0.0.53", 5353)),
+        ("[fd00::53]", ("fd00::53", 53)),
+        ("[fd00::53]:5353", ("fd00::53", 5353)),
+    ],
+)
+def test_mail_hosts_are_asked_for_where_the_operator_says(value: str, server: tuple[str, int] | None) -> None:
+    assert settings.from_environ(GOOD | {"VOTE_NAME_SERVER": value}).name_server == server

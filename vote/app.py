@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from vote import logbook, station
 from vote.clock import Clock
 from vote.errors import Unavailable
+from vote.mail_hosts import Ask
 from vote.settings import Settings
 from vote.station import Noticeboard
 from vote.web import guards, pages
@@ -25,13 +26,20 @@ LOOKS_EVERY_SECONDS = 0.25
 
 
 def create_app(
-    settings: Settings, clock: Clock, *, contest: str, work_here: bool = True, leaving: Callable[[], bool] = bool
+    settings: Settings,
+    clock: Clock,
+    *,
+    contest: str,
+    work_here: bool = True,
+    ask: Ask | None = None,
+    leaving: Callable[[], bool] = bool,
 ) -> Starlette:
     """The site for one contest, whose database is upgraded and edition loaded. Raises Misuse, Unavailable.
 
-    `work_here` says whether this process also carries letters and keeps house; `leaving` whether it is about to end.
+    `work_here` says whether this process also carries letters and keeps house, and `ask` whom it then asks for mail
+    hosts; `leaving` whether it is about to end.
     """
-    furnished = station.furnish(settings, clock, slug=contest, work_here=work_here)
+    furnished = station.furnish(settings, clock, slug=contest, work_here=work_here, ask=ask)
 
     @asynccontextmanager
     async def open_doors(app: Starlette) -> AsyncIterator[None]:

@@ -32,12 +32,13 @@ PART = b'--%s\r\nContent-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Enco
 ASKED = select(
     Verification.id,
     Verification.expires_at,
+    Verification.domain,
     exists()
     .where(Signature.contest == Verification.contest, Signature.voter_key == Verification.voter_key)
     .label("signed"),
 ).where(Verification.id.in_(bindparam("subjects", expanding=True)))
 
-Asked = Mapping[bytes, Row[bytes, datetime, bool]]
+Asked = Mapping[bytes, Row[bytes, datetime, str, bool]]
 
 SUBJECTS = {
     "vote": Sentence("Votre code pour confirmer votre vote"),
@@ -78,7 +79,9 @@ def write(session: Session, head: Letterhead, letter: Posted, asked: Asked, at: 
     return _vote(head, letter, asked.get(letter.id), at)
 
 
-def _vote(head: Letterhead, letter: Posted, asked: Row[bytes, datetime, bool] | None, at: datetime) -> bytes | None:
+def _vote(
+    head: Letterhead, letter: Posted, asked: Row[bytes, datetime, str, bool] | None, at: datetime
+) -> bytes | None:
     if asked is None or asked.expires_at <= at:
         return None
     if asked.signed:

@@ -129,6 +129,7 @@ class Rule(StrEnum):
     QUICK = "quick"
     STORED = "stored"
     DOMAINS = "domains"
+    HOSTS = "hosts"
     SURGE = "surge"
     NIGHT = "night"
 
@@ -249,8 +250,8 @@ class RejectedBallot(Table):
 class Suspicion(Table):
     """What is wrong with which ballots: a rule, and the marks that all of them share; None stands for any.
 
-    `name` is the domain where it has one, `facts` what was counted and what is normal when it was opened. Once
-    admitted, the same marks are suspected no more.
+    `name` is the domain or the mail server where it has one, `facts` what was counted and what is normal when it was
+    opened. Once admitted, the same marks are suspected no more.
     """
 
     __tablename__ = "suspicions"
@@ -267,13 +268,15 @@ class Suspicion(Table):
     told_at: Mapped[datetime | None]
     verdict: Mapped[Act | None] = mapped_column(Text)
     decided_at: Mapped[datetime | None]
+    host: Mapped[bytes | None]
 
 
 class Signal(Table):
     """How often an opaque mark was seen in one window: letters asked for, and votes by the time they took.
 
-    `span` is the window's length in minutes. `private` are votes from domains that are no common provider's,
-    `domains` those domains. Column gapN counts votes that took as long as the Nth step of `signals.STEPS` says.
+    `span` is the window's length in minutes. `private` are votes from domains that are no common provider's, `hosted`
+    those of them whose mail host was looked up, `domains` those domains. Column gapN counts votes that took as long as
+    the Nth step of `signals.STEPS` says.
     """
 
     __tablename__ = "signals"
@@ -293,6 +296,22 @@ class Signal(Table):
     gap5: Mapped[int]
     gap6: Mapped[int]
     gap7: Mapped[int]
+    hosted: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class MailHost(Table):
+    """Which server took a private domain's letters when one last left for it; `host` is empty where that tells nothing.
+
+    Holds no domain in words, but the server's `name` often is one: it is kept for a day.
+    """
+
+    __tablename__ = "mail_hosts"
+    __table_args__ = UNORDERED
+
+    domain: Mapped[bytes] = mapped_column(primary_key=True)
+    host: Mapped[bytes] = mapped_column(index=True)
+    name: Mapped[str]
+    at: Mapped[datetime]
 
 
 class SealedBallot(Table):

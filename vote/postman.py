@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,11 +33,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InHand:
-    """A letter as it leaves; `message` is None where there is nothing left to say."""
+    """A letter as it leaves; `message` is None where there is nothing left to say. `domain` is a voter's."""
 
     letter: Posted
     message: bytes | None
     taken: float
+    domain: str = ""
 
     @property
     def provider(self) -> str:
@@ -85,7 +86,10 @@ class Tray:
 
 
 class Postman:
-    """Threads that empty the outbox until told to stop. Several postmen may share one outbox."""
+    """Threads that empty the outbox until told to stop. Several postmen may share one outbox.
+
+    `note` is told of the domains for which voters' letters leave, and must not wait for anything.
+    """
 
     def __init__(
         self,
@@ -94,8 +98,10 @@ class Postman:
         head: Letterhead,
         new_carrier: Callable[[], Carrier],
         carriers: int = CARRIERS,
+        note: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         self._database, self._clock, self._head, self._new_carrier = database, clock, head, new_carrier
+        self._note = note
         self._tray = Tray(max(1, carriers // 2))
         self._at_the_outbox = threading.Lock()
         self._bell = threading.Event()
@@ -164,6 +170,8 @@ class Postman:
                 return False
             bag, taken = take(self._database, self._clock, self._head)
             self._tray.put(bag)
+            if self._note is not None:
+                self._note(found.domain for found in bag if found.domain)
             return bool(taken)
         finally:
             self._at_the_outbox.release()
@@ -193,7 +201,9 @@ def take(database: Database, clock: Clock, head: Letterhead) -> tuple[list[InHan
             asked = letters.asked_among(session, posted)
             for letter in posted:
                 try:
-                    bag.append(InHand(letter, letters.write(session, head, letter, asked, clock.now()), taken))
+                    message = letters.write(session, head, letter, asked, clock.now())
+                    domain = asked[letter.id].domain if letter.id in asked else ""
+                    bag.append(InHand(letter, message, taken, domain))
                 except GONE:
                     raise
                 except Exception:

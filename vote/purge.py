@@ -13,15 +13,15 @@ from vote import ballot_box, contests, minutes, sealing
 from vote.db import Database
 from vote.errors import Conflict
 from vote.languages import Sentence
-from vote.models import Act, Disowned, OutgoingLetter, Signal, SignIn, StaffSession, State, Verification
+from vote.models import Act, Disowned, MailHost, OutgoingLetter, Signal, SignIn, StaffSession, State, Verification
 from vote.sealing import Sealer
 
-FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Signal)
+FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Signal, MailHost)
 WHY = Sentence("Destruction des données qui permettaient encore de savoir qui a voté.")
 
 
 def purge(database: Database, sealer: Sealer, *, who: str, at: datetime) -> dict[str, int]:
-    """Delete letters, verifications, sign-ins, sessions and signals, and answer how many of each; a minute says so.
+    """Delete letters, verifications, sign-ins, sessions, signals and mail hosts; a minute says how many, as the answer.
 
     Refused before the publication. Results, minutes, box and poll book stay: audits still verify. The pepper is
     destroyed by `destroy`, or by whoever holds the environment: only then can nobody test whether an address voted.

@@ -5,20 +5,33 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from vote import contests, minutes, outbox, signals, tally, words
+from vote import contests, mail_hosts, minutes, outbox, signals, tally, words
 from vote.db import Database, insert
 from vote.editions import Screening
 from vote.errors import Conflict, Unknown
 from vote.languages import Sentence
+from vote.mail_hosts import Host
 from vote.marks import Domain
-from vote.models import Act, Contest, Envelope, LetterKind, RejectedBallot, Role, Rule, Staff, State, Suspicion
+from vote.models import (
+    Act,
+    Contest,
+    Envelope,
+    LetterKind,
+    MailHost,
+    RejectedBallot,
+    Role,
+    Rule,
+    Staff,
+    State,
+    Suspicion,
+)
 from vote.signals import BURST, SUSTAINED, Seen
 
 NIGHT = range(0, 6)  # hours at Paris
@@ -34,13 +47,14 @@ OVER = Sentence("Les résultats sont proclamés : plus rien ne se décide sur l
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """How a ballot that is being cast arrived. `gap` is the step that its confirmation took; `cast_before` counts the
-    votes that the same browser says to have cast."""
+    votes that the same browser says to have cast; `host` is None until a private domain's was looked up."""
 
     network: bytes | None
     domain: Domain | None
     gap: int
     doubt: Rule | None = None
     cast_before: int = 0
+    host: Host | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +74,17 @@ class _Trait:
     network: bytes | None = None
     domain: Domain | None = None
     gap: int | None = None
+    host: Host | None = None
     facts: tuple[tuple[str, int], ...] = ()
 
     @property
-    def key(self) -> tuple[Rule, bytes | None, bytes | None, int | None]:
-        return self.rule, self.network, self.domain.mark if self.domain else None, self.gap
+    def key(self) -> tuple[Rule, bytes | None, bytes | None, int | None, bytes | None]:
+        domain, host = (one.mark if one else None for one in (self.domain, self.host))
+        return self.rule, self.network, domain, self.gap, host
+
+    @property
+    def name(self) -> str:
+        return next((one.name for one in (self.domain, self.host) if one), "")
 
     @property
     def size(self) -> int:
@@ -80,13 +100,15 @@ def suspect(
     In the transaction that casts them, before their envelopes are there. A suspicion that a rule opens now sets aside
     the envelopes of its marks that are not sealed yet: the second answer is what leaves the running count with them.
     """
+    arrivals = _with_hosts(session, arrivals)
     seen = _count(session, mark, arrivals, at)
+    before = _hosted_before(session, contest, mark, figures, arrivals, seen, at)
     known = list(session.scalars(select(Suspicion).where(Suspicion.contest == contest, _standing())))
     found: list[bytes | None] = []
     leaving: Counter[str] = Counter()
     for arrival in arrivals:
         held = None
-        for trait in _traits(figures, mark, arrival, seen, at):
+        for trait in _traits(figures, mark, arrival, seen, before, at):
             suspicion = next((one for one in known if _answers(one, trait)), None)
             if suspicion is None:
                 suspicion, taken = _open(session, contest, trait, at)
@@ -106,7 +128,7 @@ def groups(session: Session, contest: str) -> list[Group]:
     waiting = {row[0]: row[1] for row in session.execute(counts.group_by(Envelope.suspicion))}
     rows = select(Suspicion).where(Suspicion.id.in_(waiting)).order_by(Suspicion.at, Suspicion.id)
     return [
-        Group(one, waiting[one.id], signals.history(session, one.network or one.domain or b"", BURST))
+        Group(one, waiting[one.id], signals.history(session, one.network or one.domain or one.host or b"", BURST))
         for one in session.scalars(rows)
     ]
 
@@ -149,7 +171,7 @@ def decide(
 def _bound(suspicion: Suspicion, codes: Sequence[bytes]) -> dict[str, Any]:
     facts: dict[str, Any] = {"suspicion": suspicion.id.hex(), "rule": str(suspicion.rule)}
     facts |= {"count": len(codes), "codes": tally.digest(codes)}
-    return {**facts, "domain": suspicion.name} if suspicion.name else facts
+    return {**facts, "host" if suspicion.host else "domain": suspicion.name} if suspicion.name else facts
 
 
 def _admit(session: Session, contest: Contest, suspicion: Suspicion, codes: Sequence[bytes], at: datetime) -> None:
@@ -181,7 +203,7 @@ def _answers(suspicion: Suspicion, trait: _Trait) -> bool:
     ballot answers for by itself asks about each.
     """
     rule, *marks = trait.key
-    if [suspicion.network, suspicion.domain, suspicion.gap] != marks:
+    if [suspicion.network, suspicion.domain, suspicion.gap, suspicion.host] != marks:
         return False
     alone = rule in ALONE or suspicion.rule in ALONE
     if suspicion.verdict is None:
@@ -196,15 +218,20 @@ def _size(facts: Mapping[str, int]) -> int:
 
 def _covers(suspicion: Suspicion, arrival: Arrival) -> bool:
     """Whether a suspicion's marks are this arrival's, and its rule is about all who share them."""
-    domain = arrival.domain.mark if arrival.domain else None
-    pairs = ((suspicion.network, arrival.network), (suspicion.domain, domain), (suspicion.gap, arrival.gap))
+    domain, host = (one.mark if one else None for one in (arrival.domain, arrival.host))
+    pairs = (
+        (suspicion.network, arrival.network),
+        (suspicion.domain, domain),
+        (suspicion.gap, arrival.gap),
+        (suspicion.host, host),
+    )
     wanted = [(mark, own) for mark, own in pairs if mark is not None]
     return suspicion.rule not in ALONE and all(mark == own for mark, own in wanted)
 
 
 def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[Suspicion, Counter[str]]:
     """A new suspicion, every unsealed envelope of its marks set aside with it, and whose votes those were."""
-    rule, network, domain, gap = trait.key
+    rule, network, domain, gap, host = trait.key
     suspicion = Suspicion(
         id=secrets.token_bytes(16),
         contest=contest,
@@ -212,7 +239,8 @@ def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[
         network=network,
         domain=domain,
         gap=gap,
-        name=trait.domain.name if trait.domain else "",
+        host=host,
+        name=trait.name,
         facts=dict(trait.facts),
         at=at,
     )
@@ -222,6 +250,9 @@ def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[
         return suspicion, Counter()
     pairs = ((Envelope.network, network), (Envelope.domain, domain), (Envelope.gap, gap))
     marked = [column == mark for column, mark in pairs if mark is not None]
+    if host is not None:
+        # By their domains, so that those are among them whose host was not known yet when they were cast.
+        marked.append(Envelope.domain.in_(select(MailHost.domain).where(MailHost.host == host)))
     free = and_(Envelope.contest == contest, Envelope.suspicion.is_(None), *marked)
     # Locked in one order by every node; what the sealer took meanwhile is gone from here, and stays counted.
     rows = select(Envelope.ballot_code, Envelope.laureate).where(free).order_by(Envelope.ballot_code)
@@ -233,6 +264,43 @@ def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[
 
 ALONE = frozenset({Rule.TRAP, Rule.UNPROVED, Rule.BROWSER})
 """Rules that each ballot answers for by itself: they set aside nobody else of its network."""
+
+
+def _with_hosts(session: Session, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    """The arrivals from private domains with what is known of their mail hosts."""
+    private = {one.domain.mark for one in arrivals if one.domain is not None and one.domain.private}
+    hosts = mail_hosts.among(session, private)
+    return (
+        [replace(one, host=hosts.get(one.domain.mark)) if one.domain else one for one in arrivals]
+        if hosts
+        else arrivals
+    )
+
+
+def _hosted_before(
+    session: Session,
+    contest: str,
+    mark: bytes,
+    figures: Screening,
+    arrivals: Sequence[Arrival],
+    seen: Mapping[tuple[bytes, int], Seen],
+    at: datetime,
+) -> Mapping[bytes, int]:
+    """What earlier days have of the mail hosts that are busy today, and of all; no statement where none is.
+
+    What officers rejected is no past: of such a host nothing counts.
+    """
+    hosts = {one.host.mark for one in arrivals if one.host is not None and one.host.mark}
+    busy = {host for host in hosts if _is_busy(figures, seen[host, SUSTAINED])}
+    if not busy:
+        return {}
+    mine = (Suspicion.contest == contest, Suspicion.host.in_(busy), Suspicion.verdict == Act.REJECTION)
+    rejected = {host for host in session.scalars(select(Suspicion.host).where(*mine)) if host}
+    return signals.hosted_before(session, (busy - rejected) | {mark}, at)
+
+
+def _is_busy(figures: Screening, day: Seen) -> bool:
+    return day.votes >= figures.hosts and day.domains >= figures.hosts_least
 
 
 def _count(session: Session, mark: bytes, arrivals: Sequence[Arrival], at: datetime) -> dict[tuple[bytes, int], Seen]:
@@ -250,13 +318,21 @@ def _count(session: Session, mark: bytes, arrivals: Sequence[Arrival], at: datet
         new = private and domain is not None and domain.mark in fresh
         if new and domain is not None:
             fresh.discard(domain.mark)
-        for key in filter(None, (arrival.network, mark)):
-            others.setdefault(key, Seen()).add_vote(arrival.gap, private=private, new_domain=new)
+        host = arrival.host
+        hosted = host is not None and domain is not None and not domain.throwaway
+        for key in filter(None, (arrival.network, mark, host.mark if host else None)):
+            more = others.setdefault(key, Seen())
+            more.add_vote(arrival.gap, private=private, hosted=hosted, new_domain=new)
     return seen | signals.count(session, others, at)
 
 
 def _traits(
-    figures: Screening, mark: bytes, arrival: Arrival, seen: Mapping[tuple[bytes, int], Seen], at: datetime
+    figures: Screening,
+    mark: bytes,
+    arrival: Arrival,
+    seen: Mapping[tuple[bytes, int], Seen],
+    before: Mapping[bytes, int],
+    at: datetime,
 ) -> Iterator[_Trait]:
     """Every rule that holds for this arrival, the plainest first."""
     network, domain = arrival.network, arrival.domain
@@ -273,6 +349,11 @@ def _traits(
     if domain is not None and domain.private:
         for rule, facts in _of_domain(figures, seen[domain.mark, BURST], seen[domain.mark, SUSTAINED], habits):
             yield _Trait(rule, domain=domain, facts=facts)
+    host = arrival.host
+    if host is not None and host.mark and _is_busy(figures, seen[host.mark, SUSTAINED]):
+        earlier = before.get(host.mark, 0), before.get(mark, 0)
+        for facts in _of_host(figures, seen[host.mark, SUSTAINED], habits, *earlier):
+            yield _Trait(Rule.HOSTS, host=host, facts=facts)
     for rule, gap, facts in _of_contest(figures, seen[mark, BURST], habits):
         if gap == arrival.gap:
             yield _Trait(rule, gap=gap, facts=facts)
@@ -304,6 +385,15 @@ def _of_domain(figures: Screening, burst: Seen, day: Seen, habits: Seen) -> Iter
     at_once, in_a_day = figures.surge
     if burst.votes >= at_once or day.votes >= in_a_day:
         yield Rule.SURGE, (("votes", day.votes),)
+
+
+def _of_host(figures: Screening, day: Seen, habits: Seen, before: int, before_in_all: int) -> Iterator[Facts]:
+    """More votes than in all days before, and much of those from small domains: over three times as much as before."""
+    # As long as little is known of those, half of all is held to be usual, and no rule follows from it.
+    usual, others = before + ENOUGH // 2, before_in_all + ENOUGH
+    much = day.hosted > before and 100 * day.hosted >= figures.hosts_share * habits.hosted
+    if much and day.hosted * others > 3 * usual * habits.hosted:
+        yield _facts(habits.hosted, day.hosted, others, usual)
 
 
 def _of_contest(figures: Screening, burst: Seen, day: Seen) -> Iterator[tuple[Rule, int, Facts]]:

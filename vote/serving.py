@@ -52,6 +52,7 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         clock or _clock(chosen),
         contest=contest,
         work_here=work_here,
+        ask=station.name_server(chosen) if work_here else None,
         leaving=lambda: server is not None and server.should_exit,
     )
     # Once uvicorn has drained, it raises the signal again, which would end the process short of returning.
@@ -94,6 +95,7 @@ def _work(chosen: Settings) -> None:
         station.letterhead(chosen, keys, edition),
         station.carriers(chosen),
         station.sealer_for(chosen.public_url, chosen.seal_key, edition.contest, chosen.mixing_minutes, chosen.crowd),
+        station.name_server(chosen),
     )
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

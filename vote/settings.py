@@ -35,7 +35,10 @@ class Smtp:
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process was started with. `secrets` are newest first: the first signs, all verify."""
+    """What one process was started with. `secrets` are newest first: the first signs, all verify.
+
+    `name_server` is an address and a port; without an address, this machine's own; None where nobody is to be asked.
+    """
 
     database_url: str = field(repr=False)
     public_url: str
@@ -54,6 +57,7 @@ class Settings:
     demo: bool = False
     screening: bool = True
     clock_from: datetime | None = None
+    name_server: tuple[str, int] | None = ("", 53)
 
     @property
     def secure(self) -> bool:
@@ -85,6 +89,7 @@ def from_environ(environ: Mapping[str, str] = os.environ) -> Settings:  # noqa: 
         demo=demo,
         screening=_screening(environ, demo),
         clock_from=_clock_from(environ, demo),
+        name_server=_name_server(environ),
     )
 
 
@@ -214,6 +219,21 @@ def _proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
                 f"VOTE_TRUSTED_PROXIES holds {proxy!r}: give addresses or networks, such as 10.0.0.0/8."
             ) from problem
     return proxies
+
+
+def _name_server(environ: Mapping[str, str]) -> tuple[str, int] | None:
+    value = environ.get("VOTE_NAME_SERVER", "").strip()
+    if value == "off":
+        return None
+    if not value:
+        return "", 53
+    try:
+        parts = urlsplit(f"//{value}")
+        return str(ipaddress.ip_address(parts.hostname or "")), parts.port or 53
+    except ValueError as problem:
+        raise Misuse(
+            "VOTE_NAME_SERVER is not usable: give an address, such as 10.0.0.53 or [fd00::53]:5353, or off."
+        ) from problem
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, literal_column, select
+from sqlalchemy import delete, func, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -24,7 +24,7 @@ STEPS = (10, 20, 40, 80, 160, 320, 640)
 """Seconds from a letter's departure to its confirmation; each step doubles the one before it."""
 
 GAPS = tuple(f"gap{number}" for number in range(len(STEPS) + 1))
-VOTED = ("private", "domains", *GAPS)
+VOTED = ("private", "hosted", "domains", *GAPS)
 KEPT = {BURST: timedelta(days=2), SUSTAINED: timedelta(days=40)}
 
 
@@ -33,12 +33,14 @@ class Seen:
     """What is, or was, counted of one mark's votes. `gaps` are votes by the step that their confirmation took."""
 
     private: int = 0
+    hosted: int = 0
     domains: int = 0
     gaps: list[int] = field(default_factory=lambda: [0] * len(GAPS))
     votes: int = 0
 
-    def add_vote(self, gap: int, *, private: bool = False, new_domain: bool = False) -> None:
+    def add_vote(self, gap: int, *, private: bool = False, hosted: bool = False, new_domain: bool = False) -> None:
         self.private += private
+        self.hosted += hosted
         self.domains += new_domain
         self.gaps[gap] += 1
         self.votes += 1
@@ -98,6 +100,13 @@ def history(session: Session, mark: bytes, span: int) -> list[tuple[datetime, in
     return [(row[0], _seen(row[1:]).votes) for row in session.execute(rows.order_by(Signal.window_at))]
 
 
+def hosted_before(session: Session, marks: Collection[bytes], at: datetime) -> dict[bytes, int]:
+    """How many votes whose mail host was known these marks have in the days before this one; one statement."""
+    earlier = (Signal.span == SUSTAINED, Signal.window_at < window(at, SUSTAINED))
+    rows = select(Signal.mark, func.sum(Signal.hosted)).where(Signal.mark.in_(marks), *earlier).group_by(Signal.mark)
+    return {row[0]: row[1] for row in session.execute(rows)}
+
+
 def tidy(session: Session, at: datetime) -> None:
     """Forget windows that nothing will be compared with any more."""
     for span, kept in KEPT.items():
@@ -111,12 +120,12 @@ def window(at: datetime, span: int) -> datetime:
 
 
 def _columns(seen: Seen) -> dict[str, int]:
-    return dict(zip(VOTED, (seen.private, seen.domains, *seen.gaps), strict=True))
+    return dict(zip(VOTED, (seen.private, seen.hosted, seen.domains, *seen.gaps), strict=True))
 
 
 def _seen(numbers: Iterable[int]) -> Seen:
-    private, domains, *gaps = numbers
-    return Seen(private, domains, gaps, sum(gaps))
+    private, hosted, domains, *gaps = numbers
+    return Seen(private, hosted, domains, gaps, sum(gaps))
 
 
 _COLUMNS = tuple(getattr(Signal, name) for name in VOTED)

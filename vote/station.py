@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from vote import asking, ballot_box, casting, contests
+from vote import asking, ballot_box, casting, contests, resolver
 from vote.asking import Request
 from vote.carriers import Carrier, Pigeonhole, SmtpCarrier
 from vote.casting import Booth, Confirmation, Receipt
@@ -18,6 +18,7 @@ from vote.editions import Edition
 from vote.errors import Misuse, Refusal
 from vote.letters import Letterhead
 from vote.line import Line
+from vote.mail_hosts import Ask
 from vote.models import Contest, SignedCheckpoint
 from vote.notes import Signer
 from vote.press import Forme
@@ -111,10 +112,11 @@ class Noticeboard:
         return self._latest
 
 
-def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> Station:
+def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool, ask: Ask | None = None) -> Station:
     """Build the station on an upgraded database with its edition loaded. Raises Misuse otherwise.
 
-    `work_here` says whether this process also carries letters and keeps house.
+    `work_here` says whether this process also carries letters and keeps house, and `ask` whom it then asks for mail
+    hosts.
     """
     database = Database(settings.database_url)
     noticeboard = Noticeboard(database, slug)
@@ -132,7 +134,9 @@ def furnish(settings: Settings, clock: Clock, *, slug: str, work_here: bool) -> 
     pigeonhole = Pigeonhole(settings.pigeonhole) if settings.pigeonhole else None
     sealer = sealer_for(settings.public_url, settings.seal_key, slug, settings.mixing_minutes, settings.crowd)
     worker = (
-        Worker(database, clock, letterhead(settings, keys, edition), carriers(settings), sealer) if work_here else None
+        Worker(database, clock, letterhead(settings, keys, edition), carriers(settings), sealer, ask)
+        if work_here
+        else None
     )
     meters = Meters(database, slug, clock)
     return Station(
@@ -160,6 +164,13 @@ def sealer_for(public_url: str, seal_key: bytes, slug: str, mixing_minutes: int 
 
 def letterhead(settings: Settings, keys: Keys, edition: Edition) -> Letterhead:
     return Letterhead(keys, edition, settings.mail_from, settings.public_url)
+
+
+def name_server(settings: Settings) -> Ask | None:
+    """Who is asked for mail hosts: nobody in a demonstration."""
+    if settings.demo or settings.name_server is None:
+        return None
+    return resolver.name_server(*settings.name_server)
 
 
 def carriers(settings: Settings) -> Callable[[], Carrier]:

@@ -9,14 +9,16 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from vote import audit, screening, sealing, signals, staff, witnesses
+from vote import audit, mail_hosts, screening, sealing, signals, staff, witnesses
 from vote.carriers import Carrier
 from vote.clock import Clock
 from vote.db import Database
 from vote.errors import Unavailable
 from vote.letters import Letterhead
+from vote.mail_hosts import Ask
 from vote.models import OutgoingLetter, Verification
 from vote.postman import Postman
+from vote.resolver import Finder
 from vote.sealing import Sealer
 
 ROUND_SECONDS = 10
@@ -27,7 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """What must happen without anybody asking. Any number may run at once; no contest opens or closes by it."""
+    """What must happen without anybody asking. Any number may run at once; no contest opens or closes by it.
+
+    Mail hosts are looked up where there is somebody to `ask` the DNS.
+    """
 
     def __init__(
         self,
@@ -36,20 +41,26 @@ class Worker:
         head: Letterhead,
         new_carrier: Callable[[], Carrier],
         sealer: Sealer,
+        ask: Ask | None = None,
     ) -> None:
         self._database, self._clock, self._sealer = database, clock, sealer
-        self.postman = Postman(database, clock, head, new_carrier)
+        self._finder = Finder(database, clock, head.keys, ask) if ask else None
+        self.postman = Postman(database, clock, head, new_carrier, note=self._finder.note if self._finder else None)
         self._stop = threading.Event()
         self._rounds = threading.Thread(target=self._make_rounds, name="rounds", daemon=True)
 
     def start(self) -> None:
         self.postman.start()
         self._rounds.start()
+        if self._finder is not None:
+            self._finder.start()
 
     def stop(self) -> None:
         self._stop.set()
         self._rounds.join()
         self.postman.stop()
+        if self._finder is not None:
+            self._finder.stop()
 
     def _make_rounds(self) -> None:
         every = timedelta(0)
@@ -93,3 +104,4 @@ def tidy(database: Database, clock: Clock) -> None:
         session.execute(delete(Verification).where(expired, Verification.id.not_in(select(OutgoingLetter.id))))
         staff.tidy(session, at)
         signals.tidy(session, at)
+        mail_hosts.tidy(session, at)

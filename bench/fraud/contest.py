@@ -23,6 +23,7 @@ from sqlalchemy import delete, select
 from fraud import officer
 from fraud.browser import Browser, behind_proxy
 from fraud.people import DAYS, EDITION, PARIS, Voter, on
+from fraud.zone import Zone
 from vote import (
     addresses,
     asking,
@@ -32,6 +33,7 @@ from vote import (
     marks,
     poll_book,
     proofs,
+    resolver,
     schema,
     sealing,
     staff,
@@ -100,6 +102,8 @@ class Simulation:
         self.challenges: dict[int, dict[str, Any]] = {}
         self.held: dict[bytes, str] = {}
         self.kept_proof = ""
+        self.zone = Zone(self.voters)
+        self.looked_up: dict[str, datetime] = {}
         self.order = count()
         self.events: list[tuple[datetime, int, str]] = []
         self.waiting: dict[tuple[datetime, str], list[Voter]] = {}
@@ -188,6 +192,16 @@ class Simulation:
                 voter.verification, voter.letters = answer, voter.letters + 1
                 if voter.letters == 1:
                     self._await_letter(voter)
+        self._look_up(voter.address for voter in voters if voter.letters)
+
+    def _look_up(self, letters_to: Iterable[str]) -> None:
+        """What the worker does as letters leave."""
+        now, station = self.clock.now(), self.station
+        domains = {addresses.parse(address).domain for address in letters_to} - marks.COMMON
+        lasts, never = timedelta(seconds=resolver.LASTS_SECONDS), EDITION.opens_at - timedelta(days=1)
+        due = [domain for domain in sorted(domains) if self.looked_up.get(domain, never) <= now - lasts]
+        self.looked_up.update(dict.fromkeys(due, now))
+        resolver.look_up(station.database, self.clock, station.keys, self.zone.ask, due)
 
     def _await_letter(self, voter: Voter) -> None:
         if voter.scanned:

@@ -4,7 +4,7 @@
 |---|---|
 | throwaway addresses, a filled trap, confirmations too quick, or stored up | reject |
 | a machine's pace | reject where the share is twice the usual one |
-| many small domains of one network | reject where the share is twice the usual one |
+| many small domains of one network, or behind one mail server | reject where the share is twice the usual one |
 | a surge of one domain | reject from 150 votes on; fewer are admitted where most came between 8:00 and 20:00 |
 | a surge of one network at night | reject from ten ballots on, else admit |
 | no proof of work; many votes of one browser | reject from ten ballots on, else admit |
@@ -27,6 +27,7 @@ RULES = {
     "Confirmations trop rapides": "quick",
     "Confirmations gardées en réserve": "stored",
     "Beaucoup de petits domaines, un seul réseau": "domains",
+    "Beaucoup de petits domaines, un seul serveur de courriel": "hosts",
     "Afflux d’un même domaine": "surge",
     "Afflux de nuit": "night",
 }
@@ -67,7 +68,7 @@ def _reject(shown: Shown) -> bool:
     match shown.rule:
         case rule if rule in ALWAYS:
             return True
-        case "machine" | "domains":
+        case "machine" | "domains" | "hosts":
             return shown.share >= 2 * shown.usual
         case "surge":
             return shown.votes >= 150 or not shown.by_day
@@ -77,7 +78,7 @@ def _reject(shown: Shown) -> bool:
 def _read(part: str) -> Shown:
     text = re.sub(r"[\s\u00a0\u202f]+", " ", re.sub(r"<[^>]+>", " ", part))
     title = next(rule for name, rule in RULES.items() if name in _found(r"(?s)<h3[^>]*>(.*?)</h3>", part))
-    share = re.search(r"À l’ouverture du soupçon : ([\d ]+) votes, dont (\d+) % .*?, (\d+) %", text)
+    share = re.search(r"À l’ouverture du soupçon : ([\d ]+) votes[^,]*, dont (\d+) % .*?, (\d+) %", text)
     columns = [
         (float(x), float(height)) for x, height in re.findall(r'<rect[^>]* x="([\d.]+)"[^>]* height="([\d.]+)"', part)
     ]

@@ -164,6 +164,14 @@ def test_french_texts_have_french_spaces_and_apostrophes() -> None:
 def test_a_document_gives_its_edition_back() -> None:
     edition = editions.read(editions.SHIPPED)
     assert editions.from_document(json.loads(edition.canonical())) == edition
+
+
+def test_a_document_older_than_a_rule_has_the_shipped_figures_for_it() -> None:
+    edition = replace(editions.read(editions.SHIPPED), screening=editions.Screening(per_browser=3))
+    document = edition.document()
+    for name in ("hosts", "hosts_least", "hosts_share"):
+        del document["screening"][name]
+    assert editions.from_document(document) == edition
     assert edition.document() == json.loads(edition.canonical())
 
 

@@ -75,7 +75,7 @@ class Screening:
 
     A pair is a limit in ten minutes and in a day, or in a night. `hot` is what a network, a private domain and the
     contest ask for in ten minutes before a proof of work is wanted. The rest are votes from which a rule takes notice:
-    of one network, of one private domain, of the whole contest; shares are percentages.
+    of one network, of one private domain, of one mail host, of the whole contest; shares are percentages.
     """
 
     letters_per_address: tuple[Count, ...] = (4, 12)
@@ -93,6 +93,9 @@ class Screening:
     domains_share: Count = 60
     domains_least: Count = 8
     domains_each: Count = 3
+    hosts: Count = 20
+    hosts_least: Count = 8
+    hosts_share: Count = 10
     surge: tuple[Count, ...] = (40, 150)
     night: tuple[Count, ...] = (4, 6)
 
@@ -282,8 +285,13 @@ def _revived(kind: Any, plain: Any) -> Any:
     if origin in (Annotated, Union, UnionType):
         return _revived(arguments[0], plain)
     if is_dataclass(kind):
+        defaults = {field.name for field in fields(kind) if field.default is not MISSING}
         return cast(type, kind)(
-            **{name: _revived(wanted, plain.get(name)) for name, wanted in _shape(cast(type, kind)).items()}
+            **{
+                name: _revived(wanted, plain.get(name))
+                for name, wanted in _shape(cast(type, kind)).items()
+                if name in plain or name not in defaults
+            }
         )
     return kind.fromisoformat(plain)
 
