@@ -299,12 +299,13 @@ def millions(bench: Bench) -> None:
     bench.ratio(f"vote cast with {many:,} ballots in, against an empty database", ours.rate, theirs.rate, 0.8)
     bench.most(f"running count, turnout and balance at {many:,}, against 10,000", at_large / at_small, 1.5, "times")
     bench.most("the same, time in the database", 1000 * at_large, 1, "ms")
-    in_flight, waiting = _read_counts(bench.sqlite("large"))[0], _waiting(bench.sqlite("large"))
-    bench.say(f"the same with {waiting:,} envelopes that wait for their lot", f"{1000 * in_flight:.3g} ms", "reported")
+    busy, waiting = _read_counts(bench.sqlite("large"))[0], _envelopes(bench.sqlite("large"))
+    bench.say(f"the same with {waiting:,} envelopes that wait for their lot", f"{1000 * busy:.3g} ms", "reported")
     bench.most(f"proof of inclusion in {many:,}", 1000 * found, 5, "ms")
 
 
-def _waiting(url: str) -> int:
+def _envelopes(url: str) -> int:
+    """How many wait for their lot."""
     database = Database(url)
     with database.reading() as session:
         waiting = session.scalar(select(func.count()).select_from(Envelope)) or 0
