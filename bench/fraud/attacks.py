@@ -54,14 +54,14 @@ def catch_all_patient(draw: Random) -> Iterator[Voter]:
 
 
 def new_domains(draw: Random) -> Iterator[Voter]:
-    """D: the script of C over 40 new domains."""
+    """D: the script of C over 40 new domains, which all have one mail server under 40 names."""
     names, domains = Names(draw, "d"), [f"mx{draw.randrange(10**6)}.net" for _ in range(40)]
     for at in _run(draw, on(11, draw.uniform(8, 18)), 300, hours=draw.uniform(0.3, 2.5)):
         yield Voter("D", names.mailbox(draw.choice(domains)), "91.40.0.1", at, _script(draw))
 
 
 def new_domains_patient(draw: Random) -> Iterator[Voter]:
-    """D, patient: at the pace of people, from 30 networks, over three to eight hours."""
+    """D, patient: the same, at the pace of people, from 30 networks, over three to eight hours."""
     names, domains = Names(draw, "dp"), [f"mx{draw.randrange(10**6)}.net" for _ in range(40)]
     for at in _run(draw, on(17, draw.uniform(8, 13)), 300, hours=draw.uniform(3, 8)):
         host = f"91.41.{draw.randrange(30)}.1"

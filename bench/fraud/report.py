@@ -8,9 +8,10 @@ from fraud import officer
 from fraud.attacks import ATTACKS
 from fraud.contest import LOOKS, Outcome
 from fraud.people import EDITION
+from fraud.zone import BIG, REGIONAL
 
 NONE, FEW, TOLD = "none", "at most 5 %", "reported"
-BOUNDS = dict.fromkeys("ABIJKL", NONE) | dict.fromkeys("CDFG", FEW)
+BOUNDS = dict.fromkeys("ABIJKL", NONE) | dict.fromkeys(("C", "D", "D patient", "F", "G"), FEW)
 HONEST = ("homes", "telephones", "school", "company", "association", "forum")
 GATEWAY = "L: the company's mail gateway opens the link of every letter and presses every button of its page, at once."
 
@@ -23,7 +24,9 @@ def write(screened: Sequence[Outcome], unscreened: Sequence[Outcome], pages: Seq
         f"Written by `make fraud`: {len(screened)} whole contests of fifteen days on the application itself, each with "
         f"about {_mean(screened, HONEST, 'voters'):,.0f} honest people and every attack; {len(unscreened)} without "
         f"screening, and {len(pages)} in which everybody goes through the pages. Figures are means of one contest; "
-        "the worst contest in brackets. The rules' figures, which are those shipped, were tuned on other seeds.",
+        "the worst contest in brackets. The rules' figures, which are those shipped, were tuned on other seeds. Of "
+        f"honest small domains, {BIG} % have their mail at hosts for everybody, {REGIONAL} % at one regional host, "
+        "the others on servers of their own.",
         "## Attacks",
         *_table(
             (

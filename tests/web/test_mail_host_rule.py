@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -13,8 +14,9 @@ from crowds import complaints
 from people import CONTEST, EDITION, House, Member, receipt_of
 from sqlalchemy import select
 
-from vote import bundle, minutes, purge, resolver, sealing
-from vote.models import Act, Envelope, MailHost
+from vote import bundle, marks, minutes, purge, resolver, sealing, signals
+from vote.models import Act, Envelope, MailHost, Signal
+from vote.signals import Seen
 
 FIGURES = EDITION.figures
 RULE = "Beaucoup de petits domaines, un seul serveur de courriel"
@@ -153,6 +155,23 @@ def test_a_host_that_has_always_had_many_is_let_alone_on_a_busy_day(village: Vil
     village.days_before()
     pages = [village.vote(f"asso{number % 30}.example.org", REGIONAL) for number in range(2 * FIGURES.hosts)]
     assert not any(map(is_aside, pages))
+
+
+def test_an_attack_on_others_does_not_make_an_old_host_look_new(village: Village) -> None:
+    village.days_before()
+    house, contest = village.house, marks.contest(village.house.station.keys, CONTEST)
+    with house.database.writing() as session:
+        signals.count(session, {contest: Seen(hosted=5000)}, house.clock.now() - timedelta(days=1))
+    pages = [village.vote(f"asso{number % 30}.example.org", REGIONAL) for number in range(2 * FIGURES.hosts)]
+    assert not any(map(is_aside, pages))
+
+
+def test_votes_from_throwaway_domains_hide_no_host(village: Village) -> None:
+    assert is_aside(village.vote("yopmail.com", REGIONAL))
+    village.vote("own.example.org", REGIONAL)
+    with village.house.database.reading() as session:
+        seen = session.execute(select(Signal.private, Signal.hosted).where(Signal.private > 1)).all()
+    assert {tuple(row) for row in seen} == {(2, 1)}
 
 
 def test_a_host_is_not_new_because_nobody_asked_for_it_before(village: Village) -> None:
