@@ -20,6 +20,7 @@ from faults.voters import Ledger, Voter
 from cluster.mishaps import Mishap
 from cluster.site import HOST, Cluster, Sealing
 from vote.db import Database
+from vote.errors import Unavailable
 
 EVERY = 0.25  # seconds from one person to the next
 PAUSE = 1.0  # seconds until somebody tries again
@@ -81,9 +82,12 @@ class Day:
         return played
 
     def check(self) -> list[str]:
-        found = self._checks.after_round(self.voters)
+        try:
+            found = [*self._checks.after_round(self.voters), *self.sealing().complaints]
+        except Unavailable:
+            found = ["the database was away with everything mended"]
         complaints, self.ledger.complaints[:] = [*self.ledger.complaints], []
-        return complaints + found + list(self.sealing().complaints)
+        return complaints + found
 
     def sealing(self) -> Sealing:
         with closing(Database(self.cluster.url)) as database, database.reading() as session:

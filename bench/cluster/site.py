@@ -91,12 +91,21 @@ class Cluster:
         self.interruptions.append(time.monotonic())
 
     def members(self) -> dict[str, tuple[str, str]]:
-        return next((found for server in self.servers if (found := server.members())), {})
+        """Role and state of each, once all are in their places and agree: who was cut off remembers having led."""
+        deadline = time.monotonic() + HEALTH_SECONDS
+        while time.monotonic() < deadline:
+            first, *others = views = [server.members() for server in self.servers]
+            roles, states = sorted(role for role, _ in first.values()), {state for _, state in first.values()}
+            if roles == HEALTHY and states <= {"running", "streaming"} and all(other == first for other in others):
+                return first
+            self.interrupted()
+            time.sleep(0.5)
+        raise RuntimeError(f"the cluster does not come together: {views}")
 
     def who_is(self, role: str) -> Server:
         """The leader, a replica, or the standby that every commit waits for."""
         found = self.members()
-        return next(server for server in self.servers if found.get(server.name, ("", ""))[0] == role)
+        return next(server for server in self.servers if found[server.name][0] == role)
 
     def leading_worker(self) -> Node | None:
         """The last that took or kept the lease."""
@@ -104,22 +113,12 @@ class Cluster:
             who = session.scalar(text("SELECT who FROM seen_leases ORDER BY at DESC LIMIT 1"))
         return next((worker for worker in self.workers if worker.name == who), None)
 
-    def is_whole(self) -> bool:
-        found = self.members()
-        states = {state for _, state in found.values()}
-        return sorted(role for role, _ in found.values()) == HEALTHY and states <= {"running", "streaming"}
-
     def mend(self) -> None:
         """Nobody is cut off any more, and whoever is gone comes back; returns once all are in their places."""
         join(self.servers)
         for server in self.servers:
             server.mend()
-        deadline = time.monotonic() + HEALTH_SECONDS
-        while not self.is_whole():
-            self.interrupted()
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the cluster does not come together: {self.members()}")
-            time.sleep(0.5)
+        self.members()
         for node in [node for node in self.nodes if node.is_gone()]:
             node.start(self.now())
             node.deaths += 1
@@ -207,11 +206,6 @@ def cluster(folder: Path) -> Iterator[Cluster]:
 
 def _found(running: Cluster) -> None:
     """Wait for the leader, make role and database on it, and load the edition."""
-    deadline = time.monotonic() + HEALTH_SECONDS
-    while not running.is_whole():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"the cluster does not come together: {running.members()}")
-        time.sleep(0.5)
     leader = running.who_is("leader")
     leader.psql(f"CREATE ROLE vote LOGIN PASSWORD '{PASSWORD}'")
     leader.psql("CREATE DATABASE vote OWNER vote")
