@@ -50,6 +50,7 @@ ZONE: dict[str, list[str] | str] = {
         "MX 3 *.example.net.",
         "MX 4 localhost.",
     ],
+    **{name: ["A 192.0.2.1"] for name in (r"a\000b.example.net", "<script>.example.net", "*.example.net", "localhost")},
     "silent.example.org": SILENT,
     "garbage.example.org": GARBAGE,
     "failing.example.org": "servfail",

@@ -181,9 +181,11 @@ def test_a_host_is_not_new_because_nobody_asked_for_it_before(village: Village) 
     assert not any(map(is_aside, pages))
 
 
-def test_on_the_opening_day_nothing_is_known_to_be_unusual(village: Village) -> None:
+@pytest.mark.parametrize("days", [0, 1])
+def test_on_the_opening_day_and_after_a_quiet_one_nothing_is_known_to_be_unusual(village: Village, days: int) -> None:
     for number in range(5):
         village.vote(f"own{number}.example.org", f"198.18.{number}.1")
+    village.house.clock.forward(days=days)
     assert not any(map(is_aside, village.attack(FIGURES.hosts + 5)))
 
 
