@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 import threading
@@ -40,6 +41,8 @@ UNSURE = Sentence(
     "Le bureau de vote est momentanément indisponible ; votre demande a pu être enregistrée, ou non. "
     "Refaites-la dans quelques secondes : rien ne compte deux fois, et un vote déjà compté sera retrouvé."
 )
+
+log = logging.getLogger(__name__)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -277,7 +280,8 @@ def _prepare_postgresql(connection: Pledged, _record: Any) -> None:
 
 def _leave_the_demoted(context: ExceptionContext) -> None:
     if _sqlstate(context.original_exception) in DEMOTED:
-        context.is_disconnect = True  # the next connection finds who takes writes now
+        log.warning("the database server takes no writes: the next connection looks for one that does")
+        context.is_disconnect = True
 
 
 def _sqlstate(problem: BaseException | None) -> str | None:
