@@ -39,7 +39,7 @@ UNSEEN = Sentence(
 )
 UNSURE = Sentence(
     "Le bureau de vote est momentanément indisponible ; votre demande a pu être enregistrée, ou non. "
-    "Refaites-la dans quelques secondes : rien ne compte deux fois, et un vote déjà compté sera retrouvé."
+    "Refaites-la dans quelques secondes : rien ne compte deux fois, et un vote déjà compté sera retrouvé."
 )
 
 log = logging.getLogger(__name__)
