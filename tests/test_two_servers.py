@@ -15,6 +15,8 @@ from people import House, StoppedClock, open_house, prepare, receipt_of, setting
 from servers import PostgreSQL, standby_of
 from sqlalchemy import event
 
+from vote.errors import Unavailable
+
 NOTHING, UNSURE = "rien n’a été enregistré", "a pu être enregistrée, ou non"
 
 
@@ -134,6 +136,28 @@ def test_after_a_crash_no_page_shows_a_receipt_that_the_standby_does_not_have(
         assert said(voter.type_code(code))
         standby.start()
         assert receipt_of(voter.browser.get("/recu").text)
+
+
+def test_a_crowd_without_a_standby_does_not_fill_the_server_with_connections_that_wait(
+    servers: tuple[PostgreSQL, PostgreSQL], tmp_path: Path, clock: StoppedClock
+) -> None:
+    primary, standby = servers
+    with open_on(servers, tmp_path, clock) as house, ThreadPoolExecutor(24) as crowd:
+        be_impatient(house)
+        house.station.noticeboard.look()
+        standby.stop()
+        primary.stop_hard()
+        primary.start()
+
+        def read(_: int) -> None:
+            with pytest.raises(Unavailable):
+                house.station.noticeboard.look()
+
+        list(crowd.map(read, range(24)))
+        ((waiting,),) = primary.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        assert 0 < waiting < 10
+        standby.start()
+        assert house.ballots() == {}
 
 
 def test_a_connection_to_a_server_that_takes_no_writes_is_left_for_whoever_does(

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Insert, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
@@ -77,7 +78,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "do_connect", _connect_postgresql)
-            event.listen(self.engine, "connect", _prepare_postgresql)
+            event.listen(self.engine, "connect", _catch_up_in_turn())
             event.listen(self.engine, "handle_error", _leave_the_demoted)
         self._writer = self.engine.execution_options(writing=True)
         # PostgreSQL would else give each statement a moment of its own, and figures read together would not agree.
@@ -274,8 +275,20 @@ def _connect_postgresql(_dialect: Dialect, _record: Any, arguments: Any, named: 
     return Pledged.connect(*arguments, **named)
 
 
-def _prepare_postgresql(connection: Pledged, _record: Any) -> None:
-    connection.catch_up()
+def _catch_up_in_turn() -> Callable[[Pledged, Any], None]:
+    """One new connection at a time: the server goes on waiting for a standby for each that has hung up."""
+    turn = threading.Lock()
+
+    def catch_up(connection: Pledged, _record: Any) -> None:
+        if not turn.acquire(timeout=BUSY_SECONDS):
+            connection.close()
+            raise psycopg.OperationalError("another connection waits for a standby")
+        try:
+            connection.catch_up()
+        finally:
+            turn.release()
+
+    return catch_up
 
 
 def _leave_the_demoted(context: ExceptionContext) -> None:
