@@ -27,12 +27,11 @@ import box
 import ground
 import race
 from race import Heat, Runner
-from sqlalchemy import event, func, select
+from sqlalchemy import event
 
 from vote import ballot_box, outbox, tally
 from vote.db import Database
 from vote.envelope import FilledBallot
-from vote.models import Envelope
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from servers import PostgreSQL
@@ -282,7 +281,7 @@ def millions(bench: Bench) -> None:
     small = bench.sqlite("small")
     ground.prepare(small, sealed=10_000)
     # Before anybody votes: what differs between the two is the number of ballots in the box, and nothing else.
-    (at_large, found), (at_small, _) = (_read_counts(url) for url in (bench.sqlite("large"), small))
+    (at_large, found, _), (at_small, *_) = (_read_counts(url) for url in (bench.sqlite("large"), small))
     with (
         race.site(bench.sqlite("large"), bench.next_port()) as full,
         race.site(bench.sqlite("empty"), bench.next_port()) as fresh,
@@ -299,22 +298,13 @@ def millions(bench: Bench) -> None:
     bench.ratio(f"vote cast with {many:,} ballots in, against an empty database", ours.rate, theirs.rate, 0.8)
     bench.most(f"running count, turnout and balance at {many:,}, against 10,000", at_large / at_small, 1.5, "times")
     bench.most("the same, time in the database", 1000 * at_large, 1, "ms")
-    busy, waiting = _read_counts(bench.sqlite("large"))[0], _envelopes(bench.sqlite("large"))
+    busy, _, waiting = _read_counts(bench.sqlite("large"))
     bench.say(f"the same with {waiting:,} envelopes that wait for their lot", f"{1000 * busy:.3g} ms", "reported")
     bench.most(f"proof of inclusion in {many:,}", 1000 * found, 5, "ms")
 
 
-def _envelopes(url: str) -> int:
-    """How many wait for their lot."""
-    database = Database(url)
-    with database.reading() as session:
-        waiting = session.scalar(select(func.count()).select_from(Envelope)) or 0
-    database.close()
-    return waiting
-
-
-def _read_counts(url: str) -> tuple[float, float]:
-    """Seconds that the database takes for the live figures, and seconds of a whole proof; medians."""
+def _read_counts(url: str) -> tuple[float, float, int]:
+    """Seconds of the database for the live figures, and of a whole proof, medians; and how many envelopes wait."""
     database = Database(url)
     counts, proofs = [], []
     spent = began = 0.0
@@ -336,7 +326,7 @@ def _read_counts(url: str) -> tuple[float, float]:
         for _ in range(200):
             spent = 0.0
             tally.count(session, ground.CONTEST, ground.EDITION, ground.NOW)
-            tally.glance(session, ground.CONTEST)
+            balance = tally.glance(session, ground.CONTEST)
             counts.append(spent)
         for code in codes:
             session.expire_all()
@@ -344,7 +334,7 @@ def _read_counts(url: str) -> tuple[float, float]:
             ballot_box.find(session, ground.CONTEST, code)
             proofs.append(time.perf_counter() - started)
     database.close()
-    return statistics.median(counts), statistics.median(proofs)
+    return statistics.median(counts), statistics.median(proofs), balance.ballots - size
 
 
 def jury(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from httpx2 import Response
 from pages_inspector import Page
-from people import House, StoppedClock, open_house, prepare, receipt_of, settings_for
+from people import House, StoppedClock, Voter, open_house, prepare, receipt_of, settings_for
 from servers import PostgreSQL, standby_of
 from sqlalchemy import event
 
@@ -44,6 +44,13 @@ def be_impatient(house: House) -> None:
     hurry = "connect", lambda connection, _: setattr(connection, "patience", 1.0)
     event.listen(house.database.engine, *hurry, insert=True)
     house.database.engine.dispose()
+
+
+def about_to_confirm(house: House) -> tuple[Voter, str]:
+    """Somebody with the code in hand."""
+    voter = house.voter("marie@example.org")
+    voter.choose()
+    return voter, voter.code()
 
 
 def said(answer: Response) -> str:
@@ -86,9 +93,7 @@ def test_a_vote_that_no_standby_has_is_not_acknowledged_and_is_found_when_one_ha
     primary, standby = servers
     with open_on(servers, tmp_path, clock) as house:
         be_impatient(house)
-        voter = house.voter("marie@example.org")
-        voter.choose()
-        code = voter.code()
+        voter, code = about_to_confirm(house)
         standby.stop()
         assert UNSURE in said(voter.type_code(code))
         standby.start()
@@ -103,9 +108,7 @@ def test_a_commit_whose_wait_was_cancelled_is_no_acknowledgement(
 ) -> None:
     primary, standby = servers
     with open_on(servers, tmp_path, clock) as house, ThreadPoolExecutor(1) as person:
-        voter = house.voter("marie@example.org")
-        voter.choose()
-        code = voter.code()
+        voter, code = about_to_confirm(house)
         standby.stop()
         confirmed = person.submit(voter.type_code, code)
         # The server then reports the commit as done, with a warning that it may be lost.
@@ -120,9 +123,7 @@ def test_after_a_crash_no_page_shows_a_receipt_that_the_standby_does_not_have(
     primary, standby = servers
     with open_on(servers, tmp_path, clock) as house:
         be_impatient(house)
-        voter = house.voter("marie@example.org")
-        voter.choose()
-        code = voter.code()
+        voter, code = about_to_confirm(house)
         standby.stop()
         with ThreadPoolExecutor(1) as person:
             confirmed = person.submit(voter.type_code, code)
@@ -168,9 +169,7 @@ def test_a_connection_to_a_server_that_takes_no_writes_is_left_for_whoever_does(
     name.symlink_to(primary.folder)
     url = f"postgresql+psycopg://postgres@/day?host={name}"
     with open_house(settings_for(url, tmp_path), clock) as house:
-        voter = house.voter("marie@example.org")
-        voter.choose()
-        code = voter.code()
+        voter, code = about_to_confirm(house)
         house.database.engine.dispose()
         lead_to(standby, name)
         assert NOTHING in said(voter.type_code(code))

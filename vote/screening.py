@@ -44,6 +44,10 @@ GONE = Sentence("Ces bulletins ne sont plus en attente d’une décision.")
 OVER = Sentence("Les résultats sont proclamés : plus rien ne se décide sur les bulletins.")
 
 
+Marks = tuple[bytes | None, bytes | None, int | None, bytes | None]
+"""Network, domain, gap and mail host; None stands for any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """How a ballot that is being cast arrived. `gap` is the step that its confirmation took; `cast_before` counts the
@@ -76,11 +80,6 @@ class _Trait:
     gap: int | None = None
     host: Host | None = None
     facts: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def key(self) -> tuple[Rule, bytes | None, bytes | None, int | None, bytes | None]:
-        domain, host = (one.mark if one else None for one in (self.domain, self.host))
-        return self.rule, self.network, domain, self.gap, host
 
     @property
     def name(self) -> str:
@@ -202,12 +201,11 @@ def _answers(suspicion: Suspicion, trait: _Trait) -> bool:
     An admission is about what was seen, not a licence: it ends where votes have doubled since, and a rule that each
     ballot answers for by itself asks about each.
     """
-    rule, *marks = trait.key
-    if [suspicion.network, suspicion.domain, suspicion.gap, suspicion.host] != marks:
+    if _suspected(suspicion) != _marks(trait):
         return False
-    alone = rule in ALONE or suspicion.rule in ALONE
+    alone = trait.rule in ALONE or suspicion.rule in ALONE
     if suspicion.verdict is None:
-        return suspicion.rule == rule or not alone
+        return suspicion.rule == trait.rule or not alone
     admitted = max(suspicion.facts.get("admitted", 0), _size(suspicion.facts))
     return not alone and trait.size <= 2 * admitted
 
@@ -218,24 +216,26 @@ def _size(facts: Mapping[str, int]) -> int:
 
 def _covers(suspicion: Suspicion, arrival: Arrival) -> bool:
     """Whether a suspicion's marks are this arrival's, and its rule is about all who share them."""
-    domain, host = (one.mark if one else None for one in (arrival.domain, arrival.host))
-    pairs = (
-        (suspicion.network, arrival.network),
-        (suspicion.domain, domain),
-        (suspicion.gap, arrival.gap),
-        (suspicion.host, host),
-    )
-    wanted = [(mark, own) for mark, own in pairs if mark is not None]
-    return suspicion.rule not in ALONE and all(mark == own for mark, own in wanted)
+    pairs = zip(_suspected(suspicion), _marks(arrival), strict=True)
+    return suspicion.rule not in ALONE and all(mark in (None, own) for mark, own in pairs)
+
+
+def _marks(one: Arrival | _Trait) -> Marks:
+    domain, host = (named.mark if named else None for named in (one.domain, one.host))
+    return one.network, domain, one.gap, host
+
+
+def _suspected(suspicion: Suspicion) -> Marks:
+    return suspicion.network, suspicion.domain, suspicion.gap, suspicion.host
 
 
 def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[Suspicion, Counter[str]]:
     """A new suspicion, every unsealed envelope of its marks set aside with it, and whose votes those were."""
-    rule, network, domain, gap, host = trait.key
+    network, domain, gap, host = _marks(trait)
     suspicion = Suspicion(
         id=secrets.token_bytes(16),
         contest=contest,
-        rule=rule,
+        rule=trait.rule,
         network=network,
         domain=domain,
         gap=gap,
@@ -246,7 +246,7 @@ def _open(session: Session, contest: str, trait: _Trait, at: datetime) -> tuple[
     )
     session.add(suspicion)
     session.flush()
-    if rule in ALONE:
+    if trait.rule in ALONE:
         return suspicion, Counter()
     pairs = ((Envelope.network, network), (Envelope.domain, domain), (Envelope.gap, gap))
     marked = [column == mark for column, mark in pairs if mark is not None]
