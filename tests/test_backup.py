@@ -69,19 +69,23 @@ def signatures(url: str) -> int:
 
 
 def while_votes_are_cast(database: Database, act: Callable[[], object]) -> int:
-    """Do something in the midst of a stream of votes. Answers how many were cast before it was over."""
+    """Do something in the midst of a stream of votes. Answers how many were cast, the last one after it was over."""
     done, number = threading.Event(), 1000
 
     def act_and_tell() -> None:
-        act()
-        done.set()
+        try:
+            act()
+        finally:
+            done.set()
 
     alone = threading.Thread(target=act_and_tell)
     for first in range(5):
         cast(database, [number + first], MORNING)
     number += 5
     alone.start()
-    while not done.is_set():
+    over = False
+    while not over:
+        over = done.is_set()
         cast(database, [number], MORNING)
         number += 1
     alone.join()
