@@ -136,10 +136,8 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
         if contest.is_open(at):
             outcomes |= _cast(booth, session, contest, confirmations, proven, at)
         _find_again(booth, session, confirmations, proven, outcomes)
-        for place in proven:
-            outcomes.setdefault(
-                place, Invalid(CHOOSE, field="laureate") if contest.is_open(at) else not_open(contest, at)
-            )
+        for place in proven.keys() - outcomes.keys():
+            outcomes[place] = Invalid(CHOOSE, field="laureate") if contest.is_open(at) else not_open(contest, at)
         return [outcomes[place] for place in range(len(confirmations))]
 
 
@@ -210,13 +208,14 @@ def _cast(
         return {}
     arrivals = [_arrival(booth.keys, confirmations[place], proven[place], at) for place in places]
     suspicions, leaving = _screened(booth, session, contest, arrivals, at)
+    window_at = _window(at, booth.mixing)
     envelopes = [
         {
             "ballot_code": confirmations[place].ballot_code,
             "contest": booth.contest,
             "laureate": confirmations[place].laureate,
             "salt": envelope.new_salt(),
-            "window_at": _window(at, booth.mixing),
+            "window_at": window_at,
             "suspicion": suspicion,
             "network": arrival.network,
             "domain": arrival.domain.mark if arrival.domain else None,

@@ -17,19 +17,36 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, DateTime, Dialect, Insert, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Insert,
+    LargeBinary,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import InterfaceError, InternalError, NotSupportedError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeEngine
 
 from vote.errors import Unavailable
 from vote.languages import Sentence
 from vote.pledge import DEMOTED, Pledged
 
 BUSY_SECONDS = 5
-GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction turns into Unavailable
+GONE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    sqlite3.OperationalError,
+)  # what a transaction turns into Unavailable
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
@@ -193,11 +210,24 @@ def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, 
         return []
     found: list[Any] = []
     ready = _ready(statement, session.get_bind().dialect, frozenset(rows[0]))
-    for start in range(0, len(rows), ready.most):
-        text, values = ready.fill(rows[start : start + ready.most])
-        result = session.connection().exec_driver_sql(text, values)
-        if result.returns_rows:
-            found += result.all()
+    connection, start = session.connection(), 0
+    while start < len(rows):
+        # By powers of two: statements of few sizes are read by the database once, and kept.
+        size = 1 << min(len(rows) - start, ready.most).bit_length() - 1
+        found += _run(connection, ready.text(size), ready.values(rows[start : start + size]))
+        start += size
+    return found
+
+
+def _run(connection: Connection, text: str, values: tuple[Any, ...]) -> Sequence[Any]:
+    if connection.dialect.name != "sqlite":
+        result = connection.exec_driver_sql(text, values)
+        return result.all() if result.returns_rows else []
+    # Straight to the driver: to describe the answer costs SQLAlchemy more than SQLite takes to find it.
+    try:
+        found: list[Any] = connection.connection.cursor().execute(text, values).fetchall()
+    except sqlite3.DatabaseError as problem:
+        raise DBAPIError.instance(text, None, problem, sqlite3.Error, hide_parameters=True) from problem
     return found
 
 
@@ -215,11 +245,11 @@ class _Insertion:
     def most(self) -> int:
         return MOST_VALUES // len(self.columns)
 
-    def fill(self, rows: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[Any, ...]]:
-        text = f"{self.before}{', '.join([self.row] * len(rows))}{self.after}"
-        return text, tuple(
-            [row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns]
-        )
+    def text(self, size: int) -> str:
+        return f"{self.before}{', '.join([self.row] * size)}{self.after}"
+
+    def values(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+        return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns])
 
 
 @lru_cache(maxsize=64)
@@ -232,8 +262,17 @@ def _ready(statement: Insert, dialect: Dialect, names: frozenset[str]) -> _Inser
         before,
         re.sub(r"%\(\w+\)s(::[A-Z ]+)?", "%s", row),
         after,
-        [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns],
+        [(column.name, _binder(column.type, dialect)) for column in columns],
     )
+
+
+def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """What becomes of a value on its way to the driver; None where it takes the value as it is, as it does bytes."""
+    if isinstance(kind, LargeBinary):
+        return None
+    bind = kind.dialect_impl(dialect).bind_processor(dialect)
+    # The rows of one statement have few moments among them.
+    return lru_cache(maxsize=64)(bind) if bind and isinstance(kind, Instant) else bind
 
 
 def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from vote import contests, mail_hosts, minutes, outbox, signals, tally, words
@@ -39,6 +39,11 @@ LATE = 6  # the first step of what was stored up: over five minutes
 ENOUGH = 50  # votes of the contest's day from which its own habits are known
 PEOPLE = (1, 4, 12, 17, 9, 3, 2, 2)  # how fifty people spread over the steps, for a day of which little is known yet
 ALIKE = (*((step, step + 1) for step in range(len(PEOPLE))), (0, 2))  # one step, or all below twenty seconds
+
+# Open ones hold, admitted ones keep their marks from being asked about again; a rejection ends.
+STANDING = select(Suspicion).where(
+    Suspicion.contest == bindparam("of"), or_(Suspicion.verdict.is_(None), Suspicion.verdict == Act.ADMISSION)
+)
 
 GONE = Sentence("Ces bulletins ne sont plus en attente d’une décision.")
 OVER = Sentence("Les résultats sont proclamés : plus rien ne se décide sur les bulletins.")
@@ -102,7 +107,7 @@ def suspect(
     arrivals = _with_hosts(session, arrivals)
     seen = _count(session, mark, arrivals, at)
     before = _hosted_before(session, contest, mark, figures, arrivals, seen, at)
-    known = list(session.scalars(select(Suspicion).where(Suspicion.contest == contest, _standing())))
+    known = list(session.scalars(STANDING, {"of": contest}))
     found: list[bytes | None] = []
     leaving: Counter[str] = Counter()
     for arrival in arrivals:
@@ -188,11 +193,6 @@ def _reject(session: Session, contest: Contest, suspicion: Suspicion, codes: Seq
     session.execute(insert(session, RejectedBallot), rows)
     session.execute(delete(Envelope).where(Envelope.suspicion == suspicion.id))
     suspicion.verdict = Act.REJECTION
-
-
-def _standing() -> ColumnElement[bool]:
-    """Open ones hold, admitted ones keep their marks from being asked about again; a rejection ends."""
-    return or_(Suspicion.verdict.is_(None), Suspicion.verdict == Act.ADMISSION)
 
 
 def _answers(suspicion: Suspicion, trait: _Trait) -> bool:

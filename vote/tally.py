@@ -13,7 +13,7 @@ from sqlalchemy import Insert, func, select, union_all
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, minutes, poll_book
-from vote.db import Database, dialect, insert_in
+from vote.db import Database, dialect, insert_all, insert_in
 from vote.editions import Edition, Laureate
 from vote.envelope import receipt_code
 from vote.languages import Sentence
@@ -147,16 +147,15 @@ def move(session: Session, contest: str, slot: int, votes: Mapping[str, int], si
     hour_at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     count_in(session, contest, slot, votes)
     _, turnout = _moves(dialect(session))
-    session.execute(turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": signed}])
+    insert_all(session, turnout, [{"contest": contest, "hour_at": hour_at, "slot": slot, "votes": signed}])
 
 
 def count_in(session: Session, contest: str, slot: int, votes: Mapping[str, int]) -> None:
     """Add votes by laureate to the running count alone; those of ballots that are set aside are taken out again."""
     # In one order for all nodes, so that two of them never wait for each other crosswise.
     rows = [{"contest": contest, "laureate": slug, "slot": slot, "votes": votes[slug]} for slug in sorted(votes)]
-    if rows:
-        count, _ = _moves(dialect(session))
-        session.execute(count, rows)
+    count, _ = _moves(dialect(session))
+    insert_all(session, count, rows)
 
 
 @cache
