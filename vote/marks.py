@@ -35,8 +35,17 @@ def networks(keys: Keys, host: str | None, at: datetime) -> tuple[bytes, ...]:
 
     They are called otherwise each day, so that nothing tells who came back. None where there is no address to go by.
     """
-    day = at.astimezone(UTC).date().isoformat().encode()
-    return tuple(_mark(keys, "network", day + prefix) for prefix in _prefixes(host or ""))
+    return tuple(_of_day(keys, prefix, at) for prefix in _prefixes(host or ""))
+
+
+def network(keys: Keys, host: str | None, at: datetime) -> bytes | None:
+    """The widest of these, if any."""
+    widest = _prefixes(host or "")[-1:]
+    return _of_day(keys, widest[0], at) if widest else None
+
+
+def _of_day(keys: Keys, prefix: bytes, at: datetime) -> bytes:
+    return _mark(keys, "network", at.astimezone(UTC).date().isoformat().encode() + prefix)
 
 
 def host(keys: Keys, address: str) -> bytes:
