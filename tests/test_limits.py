@@ -18,7 +18,7 @@ from vote import contests, editions, schema
 from vote.clock import RunningClock
 from vote.db import Database
 from vote.doorstep import HEAD_SECONDS, LARGEST_HEAD, MOST_CONNECTIONS
-from vote.web.guards import BODY_SECONDS, LARGEST_BODY
+from vote.web.forms import BODY_SECONDS, LARGEST_BODY
 
 HEAD = b"POST /bulletin HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 

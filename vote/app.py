@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Lifespan
 
-from vote import logbook, station
+from vote import station
 from vote.clock import Clock
 from vote.errors import Unavailable
 from vote.mail_hosts import Ask
@@ -20,7 +20,7 @@ from vote.station import Noticeboard
 from vote.web import guards, pages
 from vote.web.jury import Gallery
 from vote.web.posters import Posters, Wall
-from vote.web.routes import posted, routes
+from vote.web.routes import Directory, posted, routes
 
 LOOKS_EVERY_SECONDS = 0.25
 
@@ -59,21 +59,23 @@ def create_app(
         furnished.database.close()
 
     wall = Wall(furnished)
-    app = Starlette(
-        routes=routes(),
-        lifespan=open_doors,
-        middleware=[
-            Middleware(Posters, wall=wall, posted=posted),
-            Middleware(logbook.Numbered),
-            Middleware(guards.HouseHeaders, secure=settings.secure),
-            Middleware(guards.BodyLimit),
-        ],
-        exception_handlers={HTTPException: pages.refuse_http},
-    )
-    app.state.station = furnished
-    app.state.wall = wall
+    app = Site(wall, lifespan=open_doors)
     app.state.gallery = Gallery(furnished, leaving)
     return app
+
+
+class Site(Starlette):
+    """Every address of one station; what is asked for often meets few layers on its way."""
+
+    def __init__(self, wall: Wall, lifespan: Lifespan[Site]) -> None:
+        super().__init__(routes=routes(), lifespan=lifespan, exception_handlers={HTTPException: pages.refuse_http})
+        self.state.station, self.state.wall = wall.station, wall
+
+    def build_middleware_stack(self) -> ASGIApp:
+        house = guards.House(
+            Directory(super().build_middleware_stack(), self.routes), self.state.station.settings.secure
+        )
+        return Posters(house, self.state.wall, posted)
 
 
 async def _watch(noticeboard: Noticeboard, closing: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ MOST_CONNECTIONS = 6000  # of one process
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
+WHOLE = "vote.whole"  # among the extensions of a scope (ASGI 3.0): the request is there with all its body
 BODILY = {b"content-length", b"transfer-encoding", b"expect"}
 
 AtOnce = Callable[[str, Sequence[tuple[bytes, bytes]]], tuple[bytes, bytes] | None]
@@ -99,6 +100,7 @@ class Doorstep(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._answered:
+            self.scope["extensions"] = {WHOLE: {}}
             super().on_message_complete()
 
     @property

@@ -11,14 +11,13 @@ import threading
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from vote.settings import ROOT
 
+PROCESS = secrets.token_hex(4)
 REQUEST: ContextVar[str] = ContextVar("request", default="")
 
 # Our own lines hold none of these; those of libraries and of the system may.
@@ -30,6 +29,7 @@ PRIVATE = (
 )
 
 log = logging.getLogger(__name__)
+_numbers = count(1)
 
 
 def keep(level: str) -> None:
@@ -64,29 +64,11 @@ class Lines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class Numbered:
-    """Gives each request a number, by which its lines in the log are found; a failed answer carries it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        number = secrets.token_hex(8)
-        REQUEST.set(number)
-
-        async def send_numbered(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                if message["status"] >= 500:
-                    MutableHeaders(scope=message)["X-Request-Id"] = number
-                # The address as the table of routes has it: the real one may hold a token.
-                route = getattr(scope.get("route"), "path", "no address of ours")
-                log.debug("%s %s: %d", scope["method"], route, message["status"])
-            await send(message)
-
-        await self._app(scope, receive, send_numbered)
+def number() -> str:
+    """The number of the request that begins here, by which its lines in the log are found."""
+    text = f"{PROCESS}-{next(_numbers)}"
+    REQUEST.set(text)
+    return text
 
 
 def _ours(record: logging.LogRecord) -> bool:

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from vote.models import Contest
 from vote.web import posters, shelf
-from vote.web.guards import FRAMABLE, HEADERS, LARGEST_BODY
+from vote.web.forms import LARGEST_BODY
+from vote.web.guards import FRAMABLE, HEADERS
 from vote.web.routes import TABLE
 
 FORM = {"laureate": "ilot-femmes", "email": "marie@example.org"}

@@ -4,7 +4,7 @@ from pages_inspector import Page
 from people import House
 from starlette.types import Message
 
-from vote.web.guards import LARGEST_BODY, LONGEST_FIELD, MOST_FIELDS
+from vote.web.forms import LARGEST_BODY, LONGEST_FIELD, MOST_FIELDS
 from vote.web.routes import TABLE
 
 FORM = "application/x-www-form-urlencoded"
@@ -23,20 +23,16 @@ BODIES = [
     ("plain text", "text/plain", b"laureate=ilot-femmes", 415, NO_FORM),
     ("bytes of no kind", "", b"laureate=ilot-femmes", 415, NO_FORM),
     ("ten megabytes", FORM, b"email=" + b"m" * TEN_MEGABYTES, 413, TOO_HEAVY),
-    ("ten megabytes in parts", PARTS, PART % (b"email", b"m" * TEN_MEGABYTES) + END, 413, TOO_HEAVY),
     ("ten megabytes of no kind", "", b"m" * TEN_MEGABYTES, 413, TOO_HEAVY),
     ("a byte too many", FORM, b"email=" + b"m" * (LARGEST_BODY - 5), 413, TOO_HEAVY),
     ("10,000 fields", FORM, b"&".join(b"f%d=1" % n for n in range(10_000)), 413, TOO_HEAVY),
     ("10,000 small fields", FORM, b"&".join([b"a=1"] * 10_000), 400, UNREADABLE),
     ("a field too many", FORM, b"&".join(b"f%d=1" % n for n in range(MOST_FIELDS + 1)), 400, UNREADABLE),
-    ("too many parts", PARTS, PART % (b"f", b"1") * (MOST_FIELDS + 1) + END, 400, UNREADABLE),
     ("a long field", FORM, b"email=" + b"m" * LONGEST_FIELD, 400, UNREADABLE),
-    ("a long part", PARTS, PART % (b"email", b"m" * (LONGEST_FIELD + 1)) + END, 400, UNREADABLE),
-    ("a file", PARTS, FILE + END, 400, UNREADABLE),
-    ("no boundary", "multipart/form-data", PART % (b"email", b"m") + END, 400, UNREADABLE),
-    ("another boundary", "multipart/form-data; boundary=there", PART % (b"email", b"m") + END, 400, UNREADABLE),
-    ("a part without a name", PARTS, b"--here\r\nX: y\r\n\r\n\r\n" + END, 400, UNREADABLE),
-    ("characters of no alphabet", f"{PARTS}; charset=undefined", PART % (b"email", b"m") + END, 400, UNREADABLE),
+    ("parts", PARTS, PART % (b"email", b"marie@example.org") + END, 415, NO_FORM),
+    ("a file", PARTS, FILE + END, 415, NO_FORM),
+    ("ten megabytes in parts", PARTS, PART % (b"email", b"m" * TEN_MEGABYTES) + END, 415, NO_FORM),
+    ("parts without a boundary", "multipart/form-data", PART % (b"email", b"m") + END, 415, NO_FORM),
 ]
 
 
@@ -89,8 +85,6 @@ def test_a_body_that_does_not_say_its_size_is_read_no_further_than_the_limit(hou
 def test_half_a_character_is_shown_back_as_unreadable(house: House) -> None:
     voter = house.voter("marie@example.org")
     voter.choose()
-    body = PART % (b"code", rb"\ud800") + END
-    kind = f"{PARTS}; charset=unicode_escape"
-    answer = voter.browser.post("/confirmation", content=body, headers={"Content-Type": kind})
+    answer = voter.browser.post("/confirmation", content=b"code=%ED%A0%80", headers={"Content-Type": FORM})
     assert answer.status_code == 422
-    assert Page(answer.text).field("code").attributes["value"] == "\ufffd"
+    assert set(Page(answer.text).field("code").attributes["value"]) == {"\ufffd"}

@@ -162,7 +162,7 @@ async def _confirm(visit: Visit, ballot: FilledBallot, code: str | None) -> Resp
             ballot.ballot_code,
             chosen.slug if chosen else None,
             code,
-            network=visit.networks[-1] if visit.networks else None,
+            network=visit.network,
             cast_before=ballot.cast_before,
         )
     )

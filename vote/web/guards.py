@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vote import logbook
 from vote.errors import Forbidden
 from vote.languages import Sentence
-
-LARGEST_BODY = 64 * 1024
-BODY_SECONDS = 10.0  # for a body to arrive whole
-MOST_FIELDS = 40
-LONGEST_FIELD = 16 * 1024
-
-CLOSE = {"Connection": "close"}
 
 ELSEWHERE = Sentence("Cet envoi vient d’un autre site : ouvrez la page ici même et recommencez.")
 
@@ -66,8 +59,14 @@ IN_A_FRAME = {
 }
 
 
-class HouseHeaders:
-    """Adds the headers of the house; an answer that says nothing about caching is not kept anywhere."""
+log = logging.getLogger(__name__)
+
+
+class House:
+    """Around every request: its number in the log, and the headers of the house on its answer.
+
+    An answer that says nothing about caching is not kept anywhere; a failed one carries its number.
+    """
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self._app = app
@@ -77,18 +76,34 @@ class HouseHeaders:
         framable = headers | IN_A_FRAME
         del framable["X-Frame-Options"]
         self._headers, self._framable = _raw(headers), _raw(framable)
+        self._names = {name for name, _ in self._headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        number = logbook.number()
+
+        async def send_dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ours = self._framable if scope["path"] in FRAMABLE else self._headers
-                said = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in ours if pair[0] not in said)]
-                if message["status"] == HTTPStatus.TEMPORARY_REDIRECT:
-                    message["headers"] = [*map(_to_ourselves, message["headers"])]
+                message["headers"] = self._dressed(scope, message, number)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        await self._app(scope, receive, send_dressed)
+
+    def _dressed(self, scope: Scope, message: Message, number: str) -> list[tuple[bytes, bytes]]:
+        status, headers = message["status"], message["headers"]
+        # The address as the table of routes has it: the real one may hold a token.
+        log.debug("%s %s: %d", scope["method"], getattr(scope.get("route"), "path", "no address of ours"), status)
+        ours = self._framable if scope["path"] in FRAMABLE else self._headers
+        said = {name for name, _ in headers}
+        if not said.isdisjoint(self._names):
+            ours = [pair for pair in ours if pair[0] not in said]
+        if status == HTTPStatus.TEMPORARY_REDIRECT:
+            headers = [*map(_to_ourselves, headers)]
+        if status >= 500:
+            headers = [*headers, (b"x-request-id", number.encode())]
+        return [*headers, *ours]
 
 
 def _to_ourselves(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -99,37 +114,6 @@ def _to_ourselves(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-
-
-class BodyLimit:
-    """Refuses to read on past the largest body, announced or not, or past its time; the refusal is a page like any."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        received, whole = 0, False
-        late = asyncio.get_running_loop().time() + BODY_SECONDS
-
-        async def receive_within_limits() -> Message:
-            nonlocal received, whole
-            if whole:
-                return await receive()  # there is nothing more to come but the end of the connection
-            try:
-                async with asyncio.timeout_at(late):
-                    message = await receive()
-            except TimeoutError as problem:
-                raise HTTPException(408, headers=CLOSE) from problem
-            received += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
-            if received > LARGEST_BODY:
-                raise HTTPException(413, headers=CLOSE)
-            return message
-
-        await self._app(scope, receive_within_limits, send)
 
 
 def require_same_site(request: Request) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from vote import contests, envelope, languages, marks, press, staff
 from vote.editions import Edition
@@ -27,7 +27,8 @@ from vote.models import Contest
 from vote.press import Forme
 from vote.staff import Member
 from vote.station import Notice, Station
-from vote.web import doors, guards, shelf
+from vote.web import doors, forms, guards, shelf
+from vote.web.forms import Form
 
 STATUS: Mapping[type[Refusal], int] = {
     Invalid: 422,
@@ -54,11 +55,6 @@ HTTP_SENTENCES = {
     ),
 }
 
-# NUL, which a database refuses to hold, and what no page can show (HTML, 13.2.3.5): controls, half a surrogate pair.
-UNHOLDABLE = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-
-FORM_KIND = "application/x-www-form-urlencoded"
-
 BALLOT_COOKIE = "bulletin"
 STAFF_COOKIE = "salle"
 COOKIE_SECONDS = 24 * 3600
@@ -69,17 +65,6 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Answer = Response | Awaitable[Response]
 Handler = Callable[["Visit"], Answer]
-
-
-@dataclass
-class Form:
-    """What was typed and what was wrong with it; `errors` maps a field, or "" for the whole form, to a sentence."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> str:
-        return self.values.get(name, "")
 
 
 @dataclass
@@ -120,6 +105,12 @@ class Visit:
         """The marks of the networks that this request comes from, narrowest first."""
         client = self.request.client
         return marks.networks(self.station.keys, client.host if client else None, self.at)
+
+    @property
+    def network(self) -> bytes | None:
+        """The mark of the widest of them, if any."""
+        client = self.request.client
+        return marks.network(self.station.keys, client.host if client else None, self.at)
 
     @cached_property
     def lang(self) -> str:
@@ -223,34 +214,45 @@ class Visit:
         response.headers.append("Set-Cookie", cookie)
 
 
-def page(get: Handler | None, post: Handler | None, form: Handler | None) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint of one address. `form` shows the page whose form `post` reads; a refused form is shown again."""
+class Page:
+    """One address, as an ASGI application. `form` shows the page whose form `post` reads; a refused form is shown
+    again."""
 
-    async def endpoint(request: Request) -> Response:
-        station: Station = request.app.state.station
+    def __init__(self, get: Handler | None, post: Handler | None, form: Handler | None) -> None:
+        self._handlers = {"POST": post, "GET": get, "HEAD": get}
+        self._form = form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        station: Station = scope["app"].state.station
         visit = Visit(request, station, station.clock.now(), Form())
-        handler = post if request.method == "POST" else get
-        assert handler is not None  # noqa: S101 (the route takes no other method)
         try:
-            if request.method == "POST":
-                guards.require_same_site(request)
-                visit.form = await _read_form(request)
-            if (turned_away := await _enter(visit)) is not None:
-                return turned_away
-            response = await _call(handler, visit)
-            if visit.member is not None and request.method == "POST":
-                with suppress(Unavailable):  # done is done, and is not to be called nothing
-                    await run_in_threadpool(station.noticeboard.keep_up)  # their act shows at once
-            return response
+            response = await self._answer(visit)
         except Refusal as refusal:
-            return await refuse(visit, refusal, form)
-        except HTTPException:
-            raise
+            response = await refuse(visit, refusal, self._form)
+        except HTTPException as problem:
+            response = await refuse_http(request, problem)
+        except ClientDisconnect:
+            return
         except Exception as fault:
-            log.exception("a fault of ours at %s", request.scope["route"].path)
-            return await refuse_http(request, fault)
+            log.exception("a fault of ours at %s", scope["route"].path)
+            response = await refuse_http(request, fault)
+        await response(scope, receive, send)
 
-    return endpoint
+    async def _answer(self, visit: Visit) -> Response:
+        handler = self._handlers[visit.request.method]
+        assert handler is not None  # noqa: S101 (the route takes no other method)
+        sent = visit.request.method == "POST"
+        if sent:
+            guards.require_same_site(visit.request)
+            visit.form = await forms.read(visit.request)
+        if (turned_away := await _enter(visit)) is not None:
+            return turned_away
+        response = await _call(handler, visit)
+        if sent and visit.member is not None:
+            with suppress(Unavailable):  # done is done, and is not to be called nothing
+                await run_in_threadpool(visit.station.noticeboard.keep_up)  # their act shows at once
+        return response
 
 
 async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) -> Response:
@@ -335,31 +337,3 @@ async def _enter(visit: Visit) -> Response | None:
 def who(station: Station, cookie: str | None, at: datetime) -> Member | None:
     with station.database.reading() as session:
         return staff.member(session, cookie, at)
-
-
-async def _read_form(request: Request) -> Form:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in {FORM_KIND, ""}:
-        body = await request.body()
-        if kind == "" and body:
-            raise HTTPException(415)  # without a body, it is a button alone
-        return Form(_read_fields(body))
-    if kind != "multipart/form-data":
-        raise HTTPException(415)
-    try:
-        data = await request.form(max_files=0, max_fields=guards.MOST_FIELDS, max_part_size=guards.LONGEST_FIELD)
-    except UnicodeError as problem:
-        # A character set that Python knows, and no browser sends.
-        raise HTTPException(400) from problem
-    return Form({name: UNHOLDABLE.sub("\ufffd", value) for name, value in data.items() if isinstance(value, str)})
-
-
-def _read_fields(body: bytes) -> dict[str, str]:
-    """The fields of a form as browsers send it (WHATWG URL, 5.1: always UTF-8); the last of a name counts."""
-    try:
-        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=guards.MOST_FIELDS)
-    except ValueError as problem:
-        raise HTTPException(400) from problem
-    if any(len(name) + len(value) > guards.LONGEST_FIELD for name, value in fields):
-        raise HTTPException(400)
-    return {name: UNHOLDABLE.sub("\ufffd", value) for name, value in fields}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from starlette.routing import BaseRoute, Route, compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vote import languages
 from vote.languages import LANGUAGES
 from vote.web import booth, bureau, demo, doors, health, jury, notices, shelf, sign_in, urn
-from vote.web.pages import page
+from vote.web.pages import Page
 
 # fmt: off
 TABLE = (
@@ -88,7 +90,7 @@ def routes() -> list[BaseRoute]:
     found: list[BaseRoute] = [
         Route(
             languages.address(path, lang),
-            page(show, act, form),
+            Page(show, act, form),
             methods=[method for method, handler in (("GET", show), ("POST", act)) if handler is not None],
         )
         for lang in LANGUAGES
@@ -96,6 +98,22 @@ def routes() -> list[BaseRoute]:
     ]
     found.append(Route(SHELF, shelf.fetch))
     return found
+
+
+class Directory:
+    """In front of Starlette's routes: who asks for an address without parameters is led straight to its page."""
+
+    def __init__(self, app: ASGIApp, found: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._plain = {one.path: one for one in found if isinstance(one, Route) and not one.param_convertors}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get(scope.get("path", ""))
+        if route is None or scope["method"] not in (route.methods or ()):
+            await self._app(scope, receive, send)
+            return
+        scope["route"], scope["path_params"] = route, {}
+        await route.app(scope, receive, send)
 
 
 def posted(path: str) -> bool:

@@ -11,7 +11,8 @@ from vote.errors import Invalid, Unknown
 from vote.languages import Sentence
 from vote.notes import encode_proof
 from vote.receipts import Answer, Whereabouts
-from vote.web.pages import UNHOLDABLE, Visit
+from vote.web.forms import UNHOLDABLE
+from vote.web.pages import Visit
 
 UNREADABLE = Sentence("Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre.")
 NOT_SEALED = Sentence("Aucun bulletin scellé ne porte ce code.")

@@ -1,0 +1,78 @@
+"""Forms as browsers send them, within limits: read whole before anything is done about them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from vote.doorstep import WHOLE
+
+LARGEST_BODY = 64 * 1024
+BODY_SECONDS = 10.0  # for a body to arrive whole
+MOST_FIELDS = 40
+LONGEST_FIELD = 16 * 1024
+FORM_KIND = "application/x-www-form-urlencoded"
+CLOSE = {"Connection": "close"}
+
+# NUL, which a database refuses to hold, and what no page can show (HTML, 13.2.3.5): controls, half a surrogate pair.
+UNHOLDABLE = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+@dataclass
+class Form:
+    """What was typed and what was wrong with it; `errors` maps a field, or "" for the whole form, to a sentence."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values.get(name, "")
+
+
+async def read(request: Request) -> Form:
+    """The form of a request. Raises HTTPException where it is none, too large, or too late."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {FORM_KIND, ""}:
+        raise HTTPException(415)
+    # To watch the time costs more than to read what is already there, as nearly every form is.
+    in_time = nullcontext() if WHOLE in request.scope.get("extensions", ()) else asyncio.timeout(BODY_SECONDS)
+    try:
+        async with in_time:
+            body = await _body(request.receive)
+    except TimeoutError as problem:
+        raise HTTPException(408, headers=CLOSE) from problem
+    if kind == "" and body:
+        raise HTTPException(415)  # without a body, it is a button alone
+    return Form(_fields(body))
+
+
+async def _body(receive: Receive) -> bytes:
+    """The body, announced or not, once it is here; what is too large is read no further."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, headers=CLOSE)
+        more = message.get("more_body", False)
+    return body
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """The fields as browsers write them (WHATWG URL, 5.1: always UTF-8); the last of a name counts."""
+    try:
+        fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as problem:
+        raise HTTPException(400) from problem
+    if any(len(name) + len(value) > LONGEST_FIELD for name, value in fields):
+        raise HTTPException(400)
+    return {name: UNHOLDABLE.sub("\ufffd", value) for name, value in fields}
