@@ -16,7 +16,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -38,15 +37,12 @@ from sqlalchemy.types import TypeEngine
 
 from vote.errors import Unavailable
 from vote.languages import Sentence
-from vote.pledge import DEMOTED, Pledged
 
 BUSY_SECONDS = 5
-GONE = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    sqlite3.OperationalError,
-)  # what a transaction turns into Unavailable
+GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction turns into Unavailable
+# What a PostgreSQL server says that follows another: to a write (read_only_sql_transaction), and to a transaction that
+# asks for leave to write (feature_not_supported).
+DEMOTED = {"25006", "0A000"}
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
@@ -94,8 +90,11 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            event.listen(self.engine, "do_connect", _connect_postgresql)
-            event.listen(self.engine, "connect", _catch_up_in_turn())
+            # Known to those who use it alone: its driver takes six megabytes.
+            from vote import pledge  # noqa: PLC0415
+
+            event.listen(self.engine, "do_connect", pledge.connect)
+            event.listen(self.engine, "connect", pledge.catch_up_in_turn(BUSY_SECONDS))
             event.listen(self.engine, "handle_error", _leave_the_demoted)
         self._writer = self.engine.execution_options(writing=True)
         # PostgreSQL would else give each statement a moment of its own, and figures read together would not agree.
@@ -308,26 +307,6 @@ def _options(url: str) -> dict[str, Any]:
     silence = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10000}
     arguments = {"connect_timeout": 3, "options": f"{limits} -c timezone=UTC", **silence}
     return {"pool_pre_ping": True, "connect_args": arguments}
-
-
-def _connect_postgresql(_dialect: Dialect, _record: Any, arguments: Any, named: dict[str, Any]) -> Pledged:
-    return Pledged.connect(*arguments, **named)
-
-
-def _catch_up_in_turn() -> Callable[[Pledged, Any], None]:
-    """One new connection at a time: the server goes on waiting for a standby for each that has hung up."""
-    turn = threading.Lock()
-
-    def catch_up(connection: Pledged, _record: Any) -> None:
-        if not turn.acquire(timeout=BUSY_SECONDS):
-            connection.close()
-            raise psycopg.OperationalError("another connection waits for a standby")
-        try:
-            connection.catch_up()
-        finally:
-            turn.release()
-
-    return catch_up
 
 
 def _leave_the_demoted(context: ExceptionContext) -> None:

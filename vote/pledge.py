@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from psycopg.errors import Diagnostic, FeatureNotSupported, ReadOnlySqlTransaction
+from psycopg.errors import Diagnostic
+from sqlalchemy import Dialect
 
 COMMIT_SECONDS = 10.0
 CAUGHT_UP = "SELECT pg_logical_emit_message(true, 'vote', '') WHERE current_setting('transaction_read_only') = 'off'"
-# What a server says that follows another: to a write, and to a transaction that asks for leave to write.
-DEMOTED = {ReadOnlySqlTransaction.sqlstate, FeatureNotSupported.sqlstate}
 
 
 class Pledged(psycopg.Connection[Any]):
@@ -63,3 +63,24 @@ class Pledged(psycopg.Connection[Any]):
                 line.shutdown(socket.SHUT_RDWR)
         except (OSError, psycopg.Error):
             pass  # it has ended by itself meanwhile
+
+
+def connect(_dialect: Dialect, _record: Any, arguments: Any, named: dict[str, Any]) -> Pledged:
+    """What SQLAlchemy calls for a new connection (`do_connect`)."""
+    return Pledged.connect(*arguments, **named)
+
+
+def catch_up_in_turn(patience: float) -> Callable[[Pledged, Any], None]:
+    """One new connection at a time: the server goes on waiting for a standby for each that has hung up."""
+    turn = threading.Lock()
+
+    def catch_up(connection: Pledged, _record: Any) -> None:
+        if not turn.acquire(timeout=patience):
+            connection.close()
+            raise psycopg.OperationalError("another connection waits for a standby")
+        try:
+            connection.catch_up()
+        finally:
+            turn.release()
+
+    return catch_up

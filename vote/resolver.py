@@ -8,10 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from dns.exception import DNSException
-from dns.rdtypes.ANY.MX import MX
-from dns.resolver import NXDOMAIN, YXDOMAIN, NoResolverConfiguration, Resolver
-
 from vote import mail_hosts, marks
 from vote.clock import Clock
 from vote.db import Database
@@ -32,6 +28,11 @@ log = logging.getLogger(__name__)
 
 def name_server(address: str = "", port: int = 53, *, configuration: str = "/etc/resolv.conf") -> Ask:
     """Asks the name server at this address; without one, those of this machine."""
+    # Known to the worker alone: it takes three megabytes.
+    from dns.exception import DNSException  # noqa: PLC0415
+    from dns.rdtypes.ANY.MX import MX  # noqa: PLC0415
+    from dns.resolver import NXDOMAIN, YXDOMAIN, NoResolverConfiguration, Resolver  # noqa: PLC0415
+
     try:
         resolver = Resolver(configuration, configure=not address)
     except NoResolverConfiguration:
