@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from nodes import ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from vote import casting, minutes, tally
@@ -101,3 +103,20 @@ def test_following_the_count_is_a_minute_unless_its_page_was_just_opened(databas
     tally.watch(database, CONTEST, who="Camille", since=MORNING + timedelta.resolution, at=later)
     lines = minutes.read(session, CONTEST)[1:]
     assert [(line.who, line.at) for line in lines] == [("Camille", MORNING), ("Dominique", later), ("Camille", later)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_live_count_reads_no_envelope_that_is_not_set_aside(database: Database) -> None:
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+    with database.reading() as session:
+        tally.count(session, CONTEST, EDITION, MORNING)
+        plans = [
+            step[3]
+            for statement, values in [*asked]
+            if statement.startswith("SELECT")
+            for step in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    assert [step for step in plans if "envelopes" in step] == [
+        "SEARCH envelopes USING INDEX ix_envelopes_suspicion (suspicion>?)"
+    ]

@@ -204,7 +204,7 @@ def turnout(session: Session, contest: str) -> int:
 
 def aside(session: Session, contest: str) -> int:
     """How many envelopes are set aside and wait for a decision."""
-    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.aside())
+    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.set_aside())
     return session.scalar(rows) or 0
 
 
