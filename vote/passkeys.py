@@ -28,7 +28,6 @@ from vote.tokens import encode
 if TYPE_CHECKING:
     from fido2.server import Fido2Server
 
-FIELD = "passkey"  # of the forms that bring the browser's answer
 LONGEST_NAME = 40
 ALGORITHMS = (-8, -7, -257)  # EdDSA, ES256, RS256: between them, every authenticator
 VERIFIED = "required"  # the device asks who is there
@@ -155,16 +154,16 @@ def _signer(session: Session, site: str, asked: Challenge | None, answer: str) -
     from fido2.webauthn import AttestedCredentialData, AuthenticationResponse  # noqa: PLC0415 (see _server)
 
     if asked is None:
-        raise Expired(LATE, field=FIELD)
+        raise Expired(LATE, field="passkey")
     rows = select(Passkey).where(Passkey.staff == asked.staff).with_for_update()
     keys = {key.id: key for key in session.scalars(rows)}
-    own, refused = [AttestedCredentialData(key.public) for key in keys.values()], Invalid(REFUSED, field=FIELD)
+    own, refused = [AttestedCredentialData(key.public) for key in keys.values()], Invalid(REFUSED, field="passkey")
     said = _understood(lambda: AuthenticationResponse.from_dict(json.loads(answer)), refused)
     used = _understood(lambda: _server(site).authenticate_complete(_state(asked), own, said), refused)
     key, uses = keys[used.credential_id], said.response.authenticator_data.counter
     # Keys that several devices share do not count, and always say 0.
     if (uses or key.uses) and uses <= key.uses:
-        raise Invalid(COPIED, field=FIELD)
+        raise Invalid(COPIED, field="passkey")
     key.uses = uses
     return asked.staff
 

@@ -68,12 +68,12 @@ def enter_by_link(visit: Visit) -> Response:
 def key(visit: Visit) -> Response:
     """The second half of a sign-in, for whoever has passkeys."""
     question = passkeys.pending(visit.station.database, visit.station.settings.public_url, _cookie(visit), visit.at)
-    return visit.page("sign_in/passkey.html", question=question, kept={}, answer=passkeys.FIELD)
+    return visit.page("sign_in/passkey.html", question=question, kept={}, answer="passkey")
 
 
 def enter_by_key(visit: Visit) -> Response:
     database, site = visit.station.database, visit.station.settings.public_url
-    return _enter(visit, passkeys.enter(database, site, _cookie(visit), visit.form[passkeys.FIELD], visit.at))
+    return _enter(visit, passkeys.enter(database, site, _cookie(visit), visit.form["passkey"], visit.at))
 
 
 def anew(visit: Visit) -> Response:
@@ -103,7 +103,7 @@ def freshly(act: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
         if visit.at - member.opened_at > staff.FRESH_FOR:
             with station.database.reading() as session:
                 by_key = staff.holds_passkeys(session, member.address)
-            if not visit.form[passkeys.FIELD if by_key else "letter"]:
+            if not (visit.form["passkey"] if by_key else visit.form["letter"]):
                 if not by_key:
                     identifier = staff.ask(station.database, addresses.parse(member.address), visit.at, visit.lang)
                     station.letter_posted()
@@ -111,7 +111,7 @@ def freshly(act: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
                 visit.status = 403
                 return again(visit)
             if by_key:
-                site, answer = station.settings.public_url, visit.form[passkeys.FIELD]
+                site, answer = station.settings.public_url, visit.form["passkey"]
                 passkeys.prove(station.database, site, member, answer, visit.at)
             else:
                 letter = _identifier(visit.form["letter"])
@@ -123,16 +123,16 @@ def freshly(act: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
 
 def wants_proof(visit: Visit) -> bool:
     """Whether what was refused is the proof of who acts, not the act."""
-    return not visit.form.errors.keys().isdisjoint({"code", passkeys.FIELD})
+    return not visit.form.errors.keys().isdisjoint({"code", "passkey"})
 
 
 def again(visit: Visit) -> Response:
     assert visit.member is not None  # noqa: S101
-    kept = {name: value for name, value in visit.form.values.items() if name not in {"code", passkeys.FIELD}}
+    kept = {name: value for name, value in visit.form.values.items() if name not in {"code", "passkey"}}
     site = visit.station.settings.public_url
     question = passkeys.ask_again(visit.station.database, site, visit.member, visit.at)
     path = visit.request.url.path
-    return visit.page("sign_in/again.html", action=path, kept=kept, question=question, answer=passkeys.FIELD)
+    return visit.page("sign_in/again.html", action=path, kept=kept, question=question, answer="passkey")
 
 
 def _enter(visit: Visit, cookie: str) -> Response:
