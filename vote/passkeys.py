@@ -196,8 +196,14 @@ def _house(site: str) -> Any:
 def _server(site: str) -> Fido2Server:
     from fido2.server import Fido2Server  # noqa: PLC0415 (read when a key answers: most processes never need it)
 
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(site))
-    return Fido2Server(_house(site), verify_origin=lambda said: said == origin)
+    return Fido2Server(_house(site), verify_origin=lambda said: said == _origin(site))
+
+
+def _origin(site: str) -> str:
+    """As browsers write it: in small letters, without the port that goes with the scheme."""
+    address = urlsplit(site)
+    usual = address.port in {None, {"http": 80, "https": 443}[address.scheme]}
+    return f"{address.scheme}://{address.hostname}" + ("" if usual else f":{address.port}")
 
 
 def _state(asked: Challenge) -> dict[str, Any]:

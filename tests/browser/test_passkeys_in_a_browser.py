@@ -107,7 +107,7 @@ def test_an_officer_makes_a_passkey_signs_in_with_it_and_acts_by_it(browser: Bro
         officer.press("Confirmer l’acte avec ma clé")
         expect(page.get_by_role("main")).to_contain_text("Le vote est clos.")
         officer.open("/bureau/cles")
-        officer.press("Retirer la clé téléphone")
+        officer.press("Retirer téléphone")
         expect(page.get_by_role("main")).to_contain_text("Vous n’avez pas de clé d’accès")
     assert officer.complaints + silent.complaints == []
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from authenticators import question_on
+from authenticators import Authenticator, question_on
 from key_holders import (
     CHEATS,
     CLOSURE,
@@ -22,11 +25,13 @@ from key_holders import (
     with_a_key,
 )
 from pages_inspector import Page
-from people import House, StoppedClock, text_of
+from people import SITE, House, StoppedClock, open_house, text_of
 from sqlalchemy import func, select
 
-from vote import staff, worker
+from vote import passkeys, staff, worker
+from vote.errors import Expired
 from vote.models import Challenge, Role, State
+from vote.settings import Settings
 from vote.tokens import encode
 
 ROOM_COOKIE = "salle"
@@ -171,3 +176,39 @@ def test_a_key_that_does_not_count_is_taken_again_and_a_high_count_held(house: H
         assert officer.sign_in().url.path == "/bureau"
     officer.device.uses = -1
     assert officer.sign_in().status_code == 422
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://Vote.Example.org", "https://vote.example.org"),
+        ("https://vote.example.org:443", "https://vote.example.org"),
+        ("http://vote.example.org:443", "http://vote.example.org:443"),
+    ],
+)
+def test_the_site_is_known_by_its_address_however_that_is_written(
+    settings: Settings, clock: StoppedClock, address: str, origin: str
+) -> None:
+    with open_house(replace(settings, public_url=address), clock) as house:
+        officer = Officer(house)
+        officer.client.base_url = address
+        officer.device = Authenticator(origin=origin, party="vote.example.org")
+        officer.type_code()
+        officer.add()
+        assert keys_of(house) == ["téléphone"]
+
+
+def test_many_who_send_one_answer_at_once_open_one_session(house: House, officer: Officer) -> None:
+    question = question_on(officer.type_code().text)
+    cookie, signed = officer.client.cookies["entree"], officer.device.sign(question)
+    barrier = threading.Barrier(8)
+
+    def enter(_: int) -> bool:
+        barrier.wait()
+        with suppress(Expired):
+            return bool(passkeys.enter(house.database, SITE, cookie, signed, house.clock.now()))
+        return False
+
+    with ThreadPoolExecutor(8) as hands:
+        assert sum(hands.map(enter, range(8))) == 1
