@@ -96,3 +96,15 @@ def test_adding_and_removing_ask_who_is_there_too(house: House, officer: Officer
     made = Authenticator().make(question_on(page.text))
     officer.client.post(KEYS, data={"name": "deux", "made": made})
     assert keys_of(house) == ["téléphone", "deux"]
+
+
+def test_who_is_asked_twice_answers_the_later_question(house: House, officer: Officer, clock: StoppedClock) -> None:
+    officer.sign_in()
+    clock.forward(minutes=16)
+    first, second = (officer.client.post("/bureau/cloture", data=CLOSURE) for _ in range(2))
+    assert question_on(first.text)["challenge"] != question_on(second.text)["challenge"]
+    assert officer.present(first, path="/bureau/cloture").status_code == 422
+    assert state_of(house) is State.OPEN
+    again = officer.client.post("/bureau/cloture", data=CLOSURE)
+    assert officer.present(again, path="/bureau/cloture").url.path == "/bureau"
+    assert state_of(house) is State.CLOSED

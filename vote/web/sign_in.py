@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from vote import addresses, passkeys, staff
 from vote.errors import Expired
+from vote.staff import Member
 from vote.tokens import decode, encode
 from vote.web import doors
 from vote.web.pages import STAFF_COOKIE, Visit, who
@@ -99,26 +100,31 @@ def freshly(act: Callable[[Visit], Response]) -> Callable[[Visit], Response]:
     @wraps(act)
     def asked_first(visit: Visit) -> Response:
         assert visit.member is not None  # noqa: S101
-        station, member = visit.station, visit.member
-        if visit.at - member.opened_at > staff.FRESH_FOR:
-            with station.database.reading() as session:
-                by_key = staff.holds_passkeys(session, member.address)
-            if not (visit.form["passkey"] if by_key else visit.form["letter"]):
-                if not by_key:
-                    identifier = staff.ask(station.database, addresses.parse(member.address), visit.at, visit.lang)
-                    station.letter_posted()
-                    visit.form.values["letter"] = encode(identifier).decode()
-                visit.status = 403
-                return again(visit)
-            if by_key:
-                site, answer = station.settings.public_url, visit.form["passkey"]
-                passkeys.prove(station.database, site, member, answer, visit.at)
-            else:
-                letter = _identifier(visit.form["letter"])
-                staff.prove_again(station.database, station.keys, member, letter, visit.form["code"], visit.at)
+        if visit.at - visit.member.opened_at > staff.FRESH_FOR and not _proved(visit, visit.member):
+            visit.status = 403
+            return again(visit)
         return act(visit)
 
     return asked_first
+
+
+def _proved(visit: Visit, member: Member) -> bool:
+    """Whether the form brought a proof, which is then checked; a letter leaves for whoever needs one."""
+    station, form = visit.station, visit.form
+    with station.database.reading() as session:
+        by_key = staff.holds_passkeys(session, member.address)
+    if by_key and form["passkey"]:
+        passkeys.prove(station.database, station.settings.public_url, member, form["passkey"], visit.at)
+        return True
+    if not by_key and form["letter"]:
+        letter = _identifier(form["letter"])
+        staff.prove_again(station.database, station.keys, member, letter, form["code"], visit.at)
+        return True
+    if not by_key:
+        identifier = staff.ask(station.database, addresses.parse(member.address), visit.at, visit.lang)
+        station.letter_posted()
+        form.values["letter"] = encode(identifier).decode()
+    return False
 
 
 def wants_proof(visit: Visit) -> bool:
