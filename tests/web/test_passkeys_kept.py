@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from authenticators import Authenticator, question_on
 from key_holders import CLOSURE, KEY_STEP, KEYS, OFFICER, OTHER, REMOVAL, Officer, keys_of, told, with_a_key
-from pages_inspector import Page
+from pages_inspector import Page, french
 from people import CONTEST, House, StoppedClock, text_of
 
 from vote import passkeys
@@ -183,3 +184,22 @@ def test_a_session_of_twelve_hours_begins_at_the_key(house: House, officer: Offi
     assert officer.inside()
     clock.forward(seconds=1)
     assert not officer.inside()
+
+
+def test_an_officer_who_works_in_english_reads_of_keys_in_english(house: House) -> None:
+    """The inspector of pages finds what would be left in French."""
+    client = house.officer("en").client
+    assert "the key has to recognise you" in client.get("/en/bureau/cles").text
+    assert "Give this key a name, of 40 characters at most." in client.post("/en/bureau/cles", data={"name": ""}).text
+    page = client.post("/en/bureau/cles", data={"name": "phone"})
+    form = {"name": "phone", "made": Authenticator().make(question_on(page.text))}
+    assert "Added on " in client.post("/en/bureau/cles", data=form).text
+    letter = house.letters(OFFICER)[0]
+    assert letter["Subject"] == "Your passkeys have changed"
+    assert not french().search(re.sub(r"http\S+", "", text_of(letter)))
+    client.post("/en/entrer", data={"email": OFFICER})
+    code = re.search(r"\d{3} \d{3}", text_of(house.letters(OFFICER)[0]))
+    assert code
+    page = client.post("/en/entrer/code", data={"code": code.group()})
+    assert (page.url.path, "within five minutes" in page.text) == ("/en/entrer/cle", True)
+    assert "was not recognised" in client.post("/en/entrer/cle", data={"passkey": "{}"}).text
