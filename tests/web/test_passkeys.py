@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -212,3 +214,10 @@ def test_many_who_send_one_answer_at_once_open_one_session(house: House, officer
 
     with ThreadPoolExecutor(8) as hands:
         assert sum(hands.map(enter, range(8))) == 1
+
+
+def test_no_process_reads_the_library_before_a_key_answers() -> None:
+    asked = "import sys, vote.app, vote.cli; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert "'vote'" in loaded
+    assert "'fido2'" not in loaded
