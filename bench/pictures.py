@@ -54,6 +54,7 @@ def show_a_day(browser: Browser, folder: Path) -> None:
         show_letters(browser, demo, folder)
         show_notices(browser, demo)
         show_rooms(browser, demo)
+        show_passkeys(browser, demo, folder)
 
 
 def show_voting(browser: Browser, demo: Demonstration, folder: Path) -> None:
@@ -182,6 +183,22 @@ def show_rooms(browser: Browser, demo: Demonstration) -> None:
     officer.see("bureau-published", "/bureau")
 
 
+def show_passkeys(browser: Browser, demo: Demonstration, folder: Path) -> None:
+    officer = Photographer(browser, demo)
+    officer.sign_in("bureau@example.org")
+    officer.see("bureau-passkeys-none", "/bureau/cles")
+    officer.write("Nom de la clé", "mon téléphone")
+    officer.press("Continuer")
+    officer.shoot("bureau-passkey-new")
+    hold_a_passkey(folder)
+    officer.see("bureau-passkeys", "/bureau/cles")
+    age_sessions(folder)
+    officer.press("Retirer")
+    officer.shoot("passkey-again")
+    officer.sign_in("bureau@example.org")
+    officer.shoot("sign-in-passkey")
+
+
 def show_a_tie(browser: Browser, folder: Path) -> None:
     with demonstration_at(folder, MORNING) as demo:
         come(demo, "paul", "bien-etre-medical")
@@ -229,6 +246,21 @@ def refuse_letters(folder: Path) -> None:
     """What a provider's refusal leaves behind; the demonstration's own mailbox never refuses."""
     with closing(sqlite3.connect(folder / "vote.db")) as database, database:
         database.execute("UPDATE verifications SET delivery = 'refused' WHERE attempts > 0")
+
+
+def hold_a_passkey(folder: Path, name: str = "mon téléphone") -> None:
+    """What an officer's own device would leave behind; the demonstration has no name for one to answer to."""
+    with closing(sqlite3.connect(folder / "vote.db")) as database, database:
+        key = (b"key", "bureau@example.org", name, b"", 0, "2019-11-18 09:00:00.000000")
+        database.execute(
+            "INSERT INTO passkeys (id, staff, name, public, uses, added_at) VALUES (?, ?, ?, ?, ?, ?)", key
+        )
+
+
+def age_sessions(folder: Path) -> None:
+    """As if everybody had signed in a day ago, and stayed."""
+    with closing(sqlite3.connect(folder / "vote.db")) as database, database:
+        database.execute("UPDATE sessions SET opened_at = datetime(opened_at, '-1 day')")
 
 
 if __name__ == "__main__":

@@ -166,6 +166,16 @@ class Visitor:
         self.open_mailbox(address)
         return self.follow("/confirmation/")
 
+    def sign_in(self, address: str) -> Page:
+        """With the code of a letter; where the member has passkeys, as far as the page that asks for one."""
+        self.open("/entrer")
+        self.write("Votre adresse électronique", address)
+        self.press("Recevoir mon code")
+        code = self.read_code(address)
+        self.open("/entrer/code")
+        self.write("Le code à 6 chiffres", code)
+        return self.press("Entrer")
+
     def type_code(self, code: str) -> Page:
         self.write("Le code à 6 chiffres", code)
         return self.press("Je confirme mon vote")

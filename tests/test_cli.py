@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from key_holders import OFFICER, told, with_a_key
 from operators import Operator, edition_of_today
-from people import CONTEST, EDITION, SITE, StoppedClock, open_house
+from people import CONTEST, EDITION, SITE, StoppedClock, open_house, text_of
 from sqlalchemy import insert
 
 from vote.cli import main
@@ -109,6 +110,24 @@ def test_a_member_whose_letters_do_not_arrive_enters_by_the_operators_link_and_c
         assert operator.says("staff", "sign-out", "camille@example.org") == "1 sessions ended.\n"
         assert browser.get("/jury").url.path == "/entrer"
     assert operator.says("staff", "sign-out", "camille@example.org") == "0 sessions ended.\n"
+
+
+def test_a_lost_passkey_is_removed_by_the_operator_on_the_record(settings: Settings) -> None:
+    operator = Operator(settings.database_url, SHIPPED)
+    with open_house(settings, StoppedClock()) as house:
+        officer = with_a_key(house)
+        officer.sign_in()
+        assert operator.says("staff", "remove-key", OFFICER) == "1 passkeys left.\ntéléphone\n"
+        assert "Aucune clé d’accès ne porte ce nom." in operator.is_told("staff", "remove-key", OFFICER, "autre")
+        assert officer.inside()
+        removed = operator.says("staff", "remove-key", " Officer@Example.org", "téléphone")
+        assert removed == "Removed.\n0 passkeys left.\n"
+        assert told(house)[1:] == [("l’opérateur", "Retrait d’une clé d’accès.", 1, 0)]
+        assert not officer.inside()
+        officer.house.clock.moment = RunningClock().now()
+        assert "plus de clé d’accès" in text_of(house.letters(OFFICER)[0])
+        officer.type_code()
+        assert officer.inside()
 
 
 def test_a_member_may_be_entered_with_a_language_of_their_own(database_url: str) -> None:

@@ -6,6 +6,7 @@ import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from key_holders import with_a_key
 from people import CONTEST, EDITION, House, text_of
 
 from vote import letters, outbox, screening, sealing, station, witnesses
@@ -103,7 +104,7 @@ def test_letters_are_light_and_ready_to_travel(house: House) -> None:
     witnesses.ask(house.database, "juror@example.org", True)
     sealing.seal(house.database, house.station.sealer, house.clock.now())
     witnesses.write_to(house.database, house.station.sealer, house.clock.now())
-    house.officer()
+    with_a_key(house)
     house.voter("somebody@yopmail.com").vote()
     screening.alert(house.database, CONTEST, house.clock.now())
     found = house.letters("")

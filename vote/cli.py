@@ -20,6 +20,7 @@ from vote import (
     editions,
     languages,
     minutes,
+    passkeys,
     purge,
     schema,
     serving,
@@ -154,6 +155,20 @@ def sign_out(address: str) -> None:
     with _database() as database, database.writing() as session:
         ended = staff.revoke_all(session, _clock().now(), addresses.parse(address).canonical)
     click.echo(f"{ended} sessions ended.")
+
+
+@staff_group.command("remove-key")
+@click.argument("address")
+@click.argument("name", required=False)
+def remove_key(address: str, name: str | None) -> None:
+    """Remove a member's lost passkey and end their sessions; without NAME, list the names. A minute says so."""
+    parsed = addresses.parse(address)
+    with _database() as database:
+        if name is not None:
+            passkeys.remove(database, _slug(), parsed.canonical, name, who=OPERATOR, at=_clock().now())
+        with database.reading() as session:
+            names = [key.name for key in passkeys.held(session, parsed.canonical)]
+    click.echo("\n".join(["Removed."] * (name is not None) + [f"{len(names)} passkeys left."] + names))
 
 
 @main.group()

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from vote import ballot_box, envelope, tally
 from vote.editions import Edition
 from vote.languages import Sentence, address
-from vote.models import LetterKind, Signature, SignIn, Staff, Verification
+from vote.models import LetterKind, Passkey, Signature, SignIn, Staff, Verification
 from vote.outbox import Posted
 from vote.press import Forme
 from vote.tokens import Keys
@@ -46,6 +46,7 @@ SUBJECTS = {
     "sign_in": Sentence("Votre code pour entrer"),
     "checkpoint": Sentence("Empreinte de l’urne, à conserver"),
     "alert": Sentence("Des bulletins sont mis de côté"),
+    "passkey": Sentence("Vos clés d’accès ont changé"),
 }
 
 
@@ -76,6 +77,8 @@ def write(session: Session, head: Letterhead, letter: Posted, asked: Asked, at: 
         return _checkpoint(session, head, letter, at)
     if letter.kind == LetterKind.ALERT:
         return _alert(session, head, letter, at)
+    if letter.kind == LetterKind.PASSKEY:
+        return _passkey(session, head, letter, at)
     return _vote(head, letter, asked.get(letter.id), at)
 
 
@@ -127,6 +130,11 @@ def _alert(session: Session, head: Letterhead, letter: Posted, at: datetime) -> 
     aside = tally.aside(session, head.edition.contest)
     link = head.public_url + address("/bureau", letter.language)
     return _compose(head, letter, "alert", at, aside=aside, link=link) if aside else None
+
+
+def _passkey(session: Session, head: Letterhead, letter: Posted, at: datetime) -> bytes:
+    rows = select(Passkey.name).where(Passkey.staff == letter.address).order_by(Passkey.added_at, Passkey.name)
+    return _compose(head, letter, "passkey", at, names=tuple(session.scalars(rows)))
 
 
 def _compose(head: Letterhead, letter: Posted, name: str, at: datetime, **context: Any) -> bytes:

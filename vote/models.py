@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
@@ -116,6 +117,7 @@ class Act(StrEnum):
     REJECTION = "rejection"
     PURGE = "purge"
     RESTORATION = "restoration"
+    PASSKEY = "passkey"
 
 
 class Rule(StrEnum):
@@ -173,6 +175,7 @@ class LetterKind(StrEnum):
     SIGN_IN = "sign-in"
     CHECKPOINT = "checkpoint"
     ALERT = "alert"
+    PASSKEY = "passkey"
 
 
 class OutgoingLetter(Table):
@@ -468,6 +471,37 @@ class StaffSession(Table):
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class Passkey(Table):
+    """A key that a member proves beside the mailbox. `public` is its attested credential data, `uses` its sign count.
+
+    `name` is the member's own word for it.
+    """
+
+    __tablename__ = "passkeys"
+    __table_args__ = (UniqueConstraint("staff", "name"),)
+
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    staff: Mapped[str] = mapped_column(ForeignKey("staff.address"))
+    name: Mapped[str]
+    public: Mapped[bytes]
+    uses: Mapped[int] = mapped_column(BigInteger)
+    added_at: Mapped[datetime]
+
+
+class Challenge(Table):
+    """What a key is asked to sign, once and soon; one at a time for each session.
+
+    `holder` is the id of that session, or the SHA-256 of the cookie of a sign-in that has yet to become one.
+    """
+
+    __tablename__ = "challenges"
+
+    holder: Mapped[bytes] = mapped_column(primary_key=True)
+    staff: Mapped[str] = mapped_column(ForeignKey("staff.address"))
+    challenge: Mapped[bytes]
+    expires_at: Mapped[datetime]
 
 
 class Inspection(Table):

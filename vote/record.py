@@ -23,6 +23,7 @@ NOT_YET = Sentence("Le procès-verbal paraît avec les résultats ; ils ne son
 ACTS = {
     Act.EDITION: Sentence("Édition"),
     Act.STAFF: Sentence("Inscription"),
+    Act.PASSKEY: Sentence("Clé d’accès"),
     Act.CONSULTATION: Sentence("Consultation du décompte"),
     Act.PROPOSAL: Sentence("Proposition"),
     Act.EXTENSION: Sentence("Prolongation"),
@@ -136,6 +137,7 @@ def _facts(facts: Mapping[str, Any]) -> list[Sentence]:
         "closes_at": lambda value: Sentence("date limite : {at:last_moment}", at=datetime.fromisoformat(value)),
         "closed_at": lambda value: Sentence("clôture : {at:instant}", at=datetime.fromisoformat(value)),
         "count": lambda value: Sentence("{n:ballots}", n=value),
+        "passkeys": lambda value: Sentence("clés d’accès : {n:number}", n=value),
         "rule": lambda value: Sentence("règle : {rule}", rule=value),
     }
     return [read[name](value) for name, value in facts.items() if name in read]

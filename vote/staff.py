@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from vote import contests, minutes, outbox
 from vote.addresses import Address
-from vote.db import Database
+from vote.db import Database, insert
 from vote.errors import Expired, Invalid, Misuse
 from vote.languages import Sentence
-from vote.models import TRIES, Act, LetterKind, Role, SignIn, Staff, StaffSession
+from vote.models import TRIES, Act, Challenge, LetterKind, Passkey, Role, SignIn, Staff, StaffSession
 from vote.outbox import NewLetter
 from vote.tokens import Keys
 
@@ -24,6 +24,7 @@ PURPOSE = "sign-in"
 SIGN_IN_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
 FRESH_FOR = timedelta(minutes=15)  # for so long after a proof of the mailbox an officer acts without another one
+CHALLENGE_LASTS = timedelta(minutes=5)  # for a passkey to answer
 DAY = timedelta(days=1)
 
 # Who tries codes without end has found none with these: 20 of a million in a day. Links in letters go on working.
@@ -36,7 +37,7 @@ LATE = Sentence("Ce code ou ce lien n’est plus valable : demandez-en un nouve
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody signed in. `session` identifies the open session; `opened_at` is when they proved their mailbox."""
+    """Somebody signed in. `session` identifies the open session; `opened_at` is when they last proved to be there."""
 
     name: str
     role: Role
@@ -107,7 +108,8 @@ def invite(database: Database, keys: Keys, address: Address, at: datetime) -> st
 def enter_by_link(database: Database, keys: Keys, token: str, at: datetime, language: str) -> str:
     """Open a session and answer the value of its cookie; letters are in this language from then on.
 
-    A link serves once. Raises Expired.
+    Whoever holds passkeys has a challenge under this cookie instead, and no session: see `passkeys.enter`. A link
+    serves once. Raises Expired.
     """
     identifier = keys.read_id(PURPOSE, token)
     with database.writing() as session:
@@ -133,9 +135,32 @@ def prove_again(database: Database, keys: Keys, who: Member, identifier: bytes, 
         sign_in = _proved(session, keys, identifier, code, at)
         if sign_in is not None and sign_in.staff == who.address:
             sign_in.used_at = at
-            session.execute(update(StaffSession).where(StaffSession.id == who.session).values(opened_at=at))
+            freshen(session, who, at)
             return
     raise Invalid(WRONG, field="code")
+
+
+def freshen(session: Session, who: Member, at: datetime) -> None:
+    """They have proved once more to be there."""
+    session.execute(update(StaffSession).where(StaffSession.id == who.session).values(opened_at=at))
+
+
+def open_session(session: Session, address: str, at: datetime) -> str:
+    """A new session of this canonical address, whose proofs are complete; answers the value of its cookie."""
+    cookie = secrets.token_urlsafe(32)
+    session.add(StaffSession(id=session_id(cookie), staff=address, opened_at=at, expires_at=at + SESSION_LASTS))
+    return cookie
+
+
+def challenge(session: Session, holder: bytes, address: str, at: datetime) -> None:
+    """Something new for this member's passkeys to sign, in place of what this holder was asked before."""
+    row = {"staff": address, "challenge": secrets.token_bytes(32), "expires_at": at + CHALLENGE_LASTS}
+    statement = insert(session, Challenge).values(holder=holder, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["holder"], set_=row))
+
+
+def holds_passkeys(session: Session, address: str) -> bool:
+    return session.scalar(select(Passkey.id).where(Passkey.staff == address).limit(1)) is not None
 
 
 def link_is_usable(session: Session, keys: Keys, token: str, at: datetime) -> bool:
@@ -149,7 +174,7 @@ def member(session: Session, cookie: str | None, at: datetime) -> Member | None:
     row = session.execute(
         select(Staff.name, Staff.role, Staff.address, Staff.witness, StaffSession.id, StaffSession.opened_at)
         .join(Staff, Staff.address == StaffSession.staff)
-        .where(StaffSession.id == _session_id(cookie), StaffSession.expires_at > at, StaffSession.revoked_at.is_(None))
+        .where(StaffSession.id == session_id(cookie), StaffSession.expires_at > at, StaffSession.revoked_at.is_(None))
     ).first()
     return Member(row.name, Role(row.role), row.address, row.witness, row.id, row.opened_at) if row else None
 
@@ -157,18 +182,19 @@ def member(session: Session, cookie: str | None, at: datetime) -> Member | None:
 def leave(database: Database, cookie: str | None, at: datetime) -> None:
     """Revoke this session; any other of the same person stays."""
     with database.writing() as session:
-        session.execute(update(StaffSession).where(StaffSession.id == _session_id(cookie or "")).values(revoked_at=at))
+        session.execute(update(StaffSession).where(StaffSession.id == session_id(cookie or "")).values(revoked_at=at))
 
 
-def revoke_all(session: Session, at: datetime, address: str | None = None) -> int:
-    """End every session of this canonical address, or of everybody. Answers how many were open."""
+def revoke_all(session: Session, at: datetime, address: str | None = None, but: bytes = b"") -> int:
+    """End every session of this canonical address, or of everybody, but one. Answers how many were open."""
     ours = StaffSession.staff == address if address is not None else true()
-    rows = update(StaffSession).where(ours, StaffSession.revoked_at.is_(None))
+    rows = update(StaffSession).where(ours, StaffSession.id != but, StaffSession.revoked_at.is_(None))
     return len(session.execute(rows.values(revoked_at=at).returning(StaffSession.id)).all())
 
 
 def tidy(session: Session, at: datetime) -> None:
-    """Forget sign-ins and sessions that have been over for a day."""
+    """Forget sign-ins and sessions that have been over for a day, and challenges that are late."""
+    session.execute(delete(Challenge).where(Challenge.expires_at <= at))
     session.execute(delete(SignIn).where(SignIn.expires_at < at - DAY))
     session.execute(delete(StaffSession).where(StaffSession.expires_at < at - DAY))
 
@@ -208,11 +234,14 @@ def _where_staff(figure: Any, address: str) -> Any:
 
 def _open(session: Session, sign_in: SignIn, at: datetime, language: str) -> str:
     sign_in.used_at = at
-    session.get_one(Staff, sign_in.staff).language = language
+    # Locked: a first passkey that is being added meanwhile ends the session that this opens, or is asked for here.
+    session.get_one(Staff, sign_in.staff, with_for_update=True).language = language
+    if not holds_passkeys(session, sign_in.staff):
+        return open_session(session, sign_in.staff, at)
     cookie = secrets.token_urlsafe(32)
-    session.add(StaffSession(id=_session_id(cookie), staff=sign_in.staff, opened_at=at, expires_at=at + SESSION_LASTS))
+    challenge(session, session_id(cookie), sign_in.staff, at)
     return cookie
 
 
-def _session_id(cookie: str) -> bytes:
+def session_id(cookie: str) -> bytes:
     return sha256(cookie.encode()).digest()

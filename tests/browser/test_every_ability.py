@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pictures import Photographer, demonstration_at
+from pictures import Photographer, age_sessions, demonstration_at, hold_a_passkey
 from playwright.sync_api import Browser, Page
 from stage import PHONE, Demonstration, Visitor, chromium
 
@@ -118,6 +118,7 @@ def test_no_page_or_state_breaks_a_rule_of_axe(
             public.look(address, (320, PHONE, 1920) if address == "/" else (PHONE,))
         inspect_a_vote(come(demo))
         inspect_the_rooms(come(demo), come(demo), demo)
+        inspect_the_passkeys(come(demo), folder)
         for address in ("/", "/resultats", "/resultats/carte", "/proces-verbal"):
             public.look(address, (PHONE, 1920))
     for instant, name in ((TOO_EARLY, "before"), (LAST_HOUR, "last")):
@@ -160,6 +161,23 @@ def inspect_the_rooms(juror: Inspector, officer: Inspector, demo: Demonstration)
     officer.open("/bureau")
     officer.act("Proclamer les résultats", "Le compte est bon.", "PROCLAMER")
     officer.look("/bureau")
+
+
+def inspect_the_passkeys(officer: Inspector, folder: Path) -> None:
+    officer.sign_in("bureau@example.org")
+    officer.look("/bureau/cles")
+    officer.press("Continuer")
+    officer.inspect()
+    officer.write("Nom de la clé", "clé")
+    officer.press("Continuer")
+    officer.inspect()
+    hold_a_passkey(folder, "téléphone")
+    officer.look("/bureau/cles")
+    age_sessions(folder)
+    officer.press("Retirer")
+    officer.inspect()
+    officer.sign_in("bureau@example.org")
+    officer.inspect()
 
 
 def test_one_screen_of_a_telephone_says_what_who_until_when_and_how(browser: Browser, folder: Path) -> None:

@@ -16,7 +16,7 @@ from vote.languages import Sentence
 from vote.models import Act, Minute
 from vote.record import act_names
 from vote.web.pages import Visit, gather
-from vote.web.sign_in import again, freshly
+from vote.web.sign_in import again, freshly, wants_proof
 
 FIELDS = ("number", "at", "act", "who", "why", "before", "after", "hash")
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}
@@ -34,7 +34,7 @@ class LetterCount:
 
 
 def desk(visit: Visit) -> Response:
-    if "code" in visit.form.errors:
+    if wants_proof(visit):
         return again(visit)
     slug = visit.station.contest
     with visit.station.database.reading() as session:

@@ -37,6 +37,7 @@ PUBLIC = frozenset(
         "/mentions-legales",
         "/entrer",
         "/entrer/code",
+        "/entrer/cle",
         "/entrer/{token}",
         "/sortir",
         "/sante",

@@ -28,13 +28,14 @@ POLICY = "; ".join(
     )
 )
 
-# What the pages use of a browser beyond pages: nothing.
+# What the pages use of a browser beyond pages: nothing, but the passkeys of this very site.
 POWERS = (
     "accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read", "display-capture", "encrypted-media",
     "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "magnetometer",
-    "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
+    "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb",
     "xr-spatial-tracking",
 )  # fmt: skip
+PASSKEYS = ("publickey-credentials-create", "publickey-credentials-get")
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -42,7 +43,7 @@ HEADERS = {
     # The site's name at most, never a path: links in letters hold tokens. Stricter, and browsers would also hide the
     # origin of our own forms, which `require_same_site` needs from those that send no Sec-Fetch-Site.
     "Referrer-Policy": "strict-origin",
-    "Permissions-Policy": ", ".join(f"{power}=()" for power in POWERS),
+    "Permissions-Policy": ", ".join([f"{power}=()" for power in POWERS] + [f"{power}=(self)" for power in PASSKEYS]),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vote import languages
 from vote.languages import LANGUAGES
-from vote.web import booth, bureau, demo, doors, health, jury, notices, shelf, sign_in, urn
+from vote.web import booth, bureau, demo, doors, health, jury, notices, passkeys, shelf, sign_in, urn
 from vote.web.pages import Page
 
 # fmt: off
@@ -54,8 +54,11 @@ TABLE = (
     ("/bureau/depouillement.zip", bureau.scrutiny,      None,                     None),
     ("/bureau/approbation",    None,                    bureau.approve,           bureau.desk),
     ("/bureau/retrait",        None,                    bureau.withdraw,          bureau.desk),
+    ("/bureau/cles",           passkeys.keys,           passkeys.add,             passkeys.keys),
+    ("/bureau/cles/retrait",   None,                    passkeys.remove,          passkeys.keys),
     ("/entrer",                sign_in.ask,             sign_in.send,             sign_in.ask),
     ("/entrer/code",           sign_in.code,            sign_in.enter_by_code,    sign_in.code),
+    ("/entrer/cle",            sign_in.key,             sign_in.enter_by_key,     sign_in.anew),
     ("/entrer/{token}",        sign_in.link,            sign_in.enter_by_link,    None),
     ("/sortir",                None,                    sign_in.leave,            None),
     ("/sante",                 health.alive,            None,                     None),
