@@ -16,7 +16,8 @@ from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
 from vote.languages import Sentence
 from vote.models import Delivery, Rule
 from vote.proofs import Toll
-from vote.web.pages import Visit, gather
+from vote.web.forms import gather
+from vote.web.visits import Visit
 
 STRANGE = Sentence("Cette structure n’est pas sur le bulletin : choisissez parmi celles de la page.")
 NO_BALLOT = Sentence(

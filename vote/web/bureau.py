@@ -15,8 +15,9 @@ from vote.errors import Invalid
 from vote.languages import Sentence
 from vote.models import Act, Minute
 from vote.record import act_names
-from vote.web.pages import Visit, gather
+from vote.web.forms import gather
 from vote.web.sign_in import again, freshly, wants_proof
+from vote.web.visits import Visit
 
 FIELDS = ("number", "at", "act", "who", "why", "before", "after", "hash")
 FORMS = {"/bureau/cloture": "closure", "/bureau/prolongation": "extension", "/bureau/proclamation": "publication"}

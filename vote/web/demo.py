@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from vote.web.pages import Visit
+from vote.web.visits import Visit
 
 
 @dataclass(frozen=True, slots=True)

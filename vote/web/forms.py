@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -13,6 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from vote.doorstep import WHOLE
+from vote.errors import Invalid
+from vote.languages import Sentence
 
 LARGEST_BODY = 64 * 1024
 BODY_SECONDS = 10.0  # for a body to arrive whole
@@ -76,3 +80,17 @@ def _fields(body: bytes) -> dict[str, str]:
     if any(len(name) + len(value) > LONGEST_FIELD for name, value in fields):
         raise HTTPException(400)
     return {name: UNHOLDABLE.sub("\ufffd", value) for name, value in fields}
+
+
+def gather(*checks: Callable[[], Any]) -> list[Any]:
+    """What every check answers; where some refuse, one refusal with all that was wrong. Raises Invalid."""
+    answers: list[Any] = []
+    errors: dict[str, Sentence] = {}
+    for check in checks:
+        try:
+            answers.append(check())
+        except Invalid as refusal:
+            errors.update(refusal.errors)
+    if errors:
+        raise Invalid.of(errors)
+    return answers

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from vote import watch
 from vote.db import UNSEEN
 from vote.errors import Unavailable
-from vote.web.pages import Visit
+from vote.web.visits import Visit
 
 FORWARDED = {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"}
 

@@ -16,7 +16,7 @@ from vote.errors import Unavailable
 from vote.languages import LANGUAGES
 from vote.station import Station
 from vote.tally import Count
-from vote.web.pages import STAFF_COOKIE, Visit
+from vote.web.visits import STAFF_COOKIE, Visit
 
 EVERY_SECONDS = 0.5
 EACH_SECONDS = 0.001  # so much longer for each viewer: what is sent to all takes its time from those who vote

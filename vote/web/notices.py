@@ -15,7 +15,7 @@ from vote import ballot_box, bundle, record, results
 from vote.errors import Conflict
 from vote.languages import Sentence
 from vote.models import VERIFICATION_LASTS
-from vote.web.pages import Visit
+from vote.web.visits import Visit
 
 NOT_YET = Sentence("Les résultats ne sont pas encore proclamés.")
 

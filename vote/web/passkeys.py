@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from vote import passkeys
-from vote.web.pages import Visit
 from vote.web.sign_in import again, freshly, wants_proof
+from vote.web.visits import Visit
 
 
 def keys(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from vote.errors import Expired
 from vote.staff import Member
 from vote.tokens import decode, encode
 from vote.web import doors
-from vote.web.pages import STAFF_COOKIE, Visit, who
+from vote.web.visits import STAFF_COOKIE, Visit, who
 
 ENTRANCE_COOKIE = "entree"
 ANSWER_SECONDS = 0.1  # longer than it takes to post a letter

@@ -12,7 +12,7 @@ from vote.languages import Sentence
 from vote.notes import encode_proof
 from vote.receipts import Answer, Whereabouts
 from vote.web.forms import UNHOLDABLE
-from vote.web.pages import Visit
+from vote.web.visits import Visit
 
 UNREADABLE = Sentence("Un code de suivi a seize lettres et chiffres, en quatre groupes : relisez le vôtre.")
 NOT_SEALED = Sentence("Aucun bulletin scellé ne porte ce code.")
