@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import shutil
+import ssl
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from urllib.request import urlopen
 
 import ground
 from cluster.machines import DEPLOY, substitute
@@ -173,10 +175,23 @@ def _proxy(folder: Path, port: int, webs: list[int]) -> Iterator[None]:
     file.write_text(substitute((DEPLOY / "haproxy.cfg").read_text(), own))
     with (folder / "haproxy.log").open("w") as log, subprocess.Popen(["haproxy", "-db", "-f", file], stdout=log) as one:
         try:
-            time.sleep(5)  # until both nodes were found ready
+            _wait_for(f"https://127.0.0.1:{port}/pret")
             yield
         finally:
             one.terminate()
+
+
+def _wait_for(address: str) -> None:
+    """Until the proxy has found both nodes ready, and one of them answers through it."""
+    anybody = ssl._create_unverified_context()
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        try:
+            with urlopen(address, timeout=5, context=anybody):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError("the proxy does not answer")
 
 
 def _cookies(voter: Voter) -> str:

@@ -33,8 +33,9 @@ TYPED = {
 }
 WORDS = {"/bureau/cloture": "CLORE", "/bureau/prolongation": "PROLONGER", "/bureau/proclamation": "PROCLAMER"}
 STALE = {"letter", "code"}  # what an act asks for once the sign-in is older than a quarter of an hour
-# Of these a header is believed or kept, or a language chosen; a cookie says who comes.
-HEADERS = ("User-Agent", "Referer", "X-Forwarded-For", "X-Forwarded-Proto", "Accept-Language", "If-None-Match", "Host")
+HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "Accept-Language", "If-None-Match", "Referer", "User-Agent")
+STAFF = (("juror", "/jury"), ("officer", "/bureau"))
+ENDLESS, WAY_OUT = "/jury/flux", "/sortir"  # an answer without end, which reads nothing; and what ends a session
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Target:
 def every() -> Iterator[Target]:
     """All of them, whoever added them to the table."""
     for path, show, act, _ in TABLE:
-        if path == "/jury/flux":
-            continue  # an answer without end; it reads nothing
+        if path == ENDLESS:
+            continue
         if show and (names := _read(show, PARAMETER) | _in_a_row(show)):
             yield _target(path, "GET", names)
         if PART.search(path):
@@ -64,8 +65,16 @@ def every() -> Iterator[Target]:
         if act and (names := _read(act, FIELD)):
             yield from _forms(path, names)
     yield Target("voter", "GET", "/confirmation", HEADERS, place="header")
-    for who, path in (("voter", "/recu"), ("juror", "/jury"), ("officer", "/bureau"), ("entrant", "/entrer/code")):
+    for who, path in (("voter", "/recu"), *STAFF, ("entrant", "/entrer/code")):
         yield Target(who, "GET", path, ("cookie",), place="cookie")
+
+
+def pages() -> Iterator[str]:
+    """Every page that ends, with its open part and with parameters: where a crawler begins."""
+    for path, show, _, _ in TABLE:
+        if show and path != ENDLESS:
+            names = sorted(_read(show, PARAMETER) | _in_a_row(show))
+            yield path + ("?" + "&".join(f"{name}={TYPED.get(name, 'zq')}" for name in names) if names else "")
 
 
 def visitor(path: str) -> str:

@@ -1,0 +1,107 @@
+"""Sets attackers' tools on the real site, and writes what they found: `make scan`; QUICK=1 takes a minute."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from scan import guesses, house, report, targets, tools
+from scan.house import Prey
+from scan.report import Outcome
+from scan.targets import Target
+from scan.tools import Effort, Listener, Run
+
+REPORT = Path(__file__).parents[1] / "SCANS.md"
+NEEDED = {"sqlmap": "sqlmap", "haproxy": "haproxy", "ip": "iproute2", "openssl": "openssl", "unshare": "util-linux"}
+# On a network of its own, where nobody but this machine is: tools that would call home cannot.
+ALONE = ["--net", "sh", "-c", 'ip link set lo up && exec "$@"', "scan"]
+THOROUGH, ROOMS = Effort(), Effort(level=3)
+GLANCE = Effort(1, 1, 20, 12, "cookieflags,csp,http_headers,crlf,redirect,methods,exec,xss")
+PEOPLE = ("stranger", "voter", "juror", "officer")
+SetUp = Callable[[Path], AbstractContextManager[Prey]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scan", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="in a minute, without TLS alone; nothing is written")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if not asked.alone:
+        sys.exit(_alone())
+    outcome = _scan(quick=asked.quick)
+    text = report.write(outcome)
+    print(f"\n{text}")
+    if not asked.quick:
+        REPORT.write_text(text, encoding="utf-8")
+    sys.exit(bool(report.objections(outcome)))
+
+
+def _alone() -> int:
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    if lacking := sorted(package for program, package in NEEDED.items() if shutil.which(program, path=path) is None):
+        print(f"`make scan` needs {', '.join(lacking)}: apt-get install --no-install-recommends {' '.join(lacking)}")
+        return 1
+    as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *as_root, *ALONE, sys.executable, "-m", "scan", "--alone", *sys.argv[1:]]
+    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
+
+
+def _scan(*, quick: bool) -> Outcome:
+    began = time.monotonic()
+    outcome = Outcome(quick, tools.versions())
+    with tempfile.TemporaryDirectory() as name, tools.listening() as listener:
+        folder = Path(name)
+        outcome.guessed = guesses.guess(folder, guesses.MILLIONS // 20 if quick else guesses.MILLIONS)
+        set_ups: list[SetUp] = [house.direct] if quick else [house.direct, house.proxied]
+        for number, set_up in enumerate(set_ups):
+            with set_up(folder / str(number)) as prey, ThreadPoolExecutor(2) as hands:
+                jobs = [hands.submit(_wapiti, prey, folder, listener, quick), hands.submit(_sqlmap, prey, folder, quick)]
+                for job in jobs:
+                    outcome.runs += job.result()
+                outcome.complaints += [f"{prey.name}: {complaint}" for complaint in prey.move_out()]
+                outcome.voters += len(prey.voters)
+                outcome.receipts += len(prey.ledger.receipts)
+        outcome.asked_outside = list(listener.asked)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _wapiti(prey: Prey, folder: Path, listener: Listener, quick: bool) -> list[Run]:
+    effort = GLANCE if quick else THOROUGH
+    return [_told(tools.wapiti(prey, who, effort, listener, folder)) for who in PEOPLE[: 1 if quick else None]]
+
+
+def _sqlmap(prey: Prey, folder: Path, quick: bool) -> list[Run]:
+    return [
+        _told(tools.sqlmap(prey, target, GLANCE if quick else THOROUGH if _public(target) else ROOMS, folder))
+        for target in _in_order()
+    ]
+
+
+def _in_order() -> Iterator[Target]:
+    """Acts of officers last: each leaves a line in the minutes, which the bureau's page then shows."""
+    yield from sorted(targets.every(), key=lambda target: (not _public(target), target.method == "POST"))
+
+
+def _public(target: Target) -> bool:
+    return targets.visitor(target.path) not in dict(targets.STAFF)
+
+
+def _told(run: Run) -> Run:
+    found = "; ".join(f"{name}: {what[:120]}" for name, what in run.findings[:5]) or "nothing"
+    cut = f" (cut short: {', '.join(run.cut)})" if run.cut else ""
+    print(f"{run.tool}, {run.prey}, {run.target}: {run.requests} requests, {run.seconds:.0f} s: {found}{cut}", flush=True)
+    return run
+
+
+if __name__ == "__main__":
+    main()
