@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -63,8 +64,8 @@ class Prey:
 
     def move_in(self) -> None:
         """People vote, and go on doing so; three more are those whose cookies and letters the attacker holds."""
-        for _ in range(BEFORE):
-            self._vote(self._newcomer())
+        with ThreadPoolExecutor(BEFORE // 4) as arriving:
+            list(arriving.map(self._vote, [self._newcomer() for _ in range(BEFORE)]))
         cast, waiting, disowned = (self._newcomer() for _ in range(3))
         self._vote(cast)
         letter = cast.letters[-1]

@@ -5,7 +5,27 @@ from __future__ import annotations
 import re
 
 VERDICTS: tuple[tuple[str, str, str, str], ...] = (
-    # what it is called          in which words       in which set-up    and what to think of it
+    # what it is called, in which words, in which set-up, and what to think of it
+    (
+        "Secure Flag cookie",
+        "",
+        "without TLS",
+        "right, and meant: without TLS a browser would send such a cookie nowhere. With an `https://` address it is set "
+        "(`web/test_sessions`), and behind haproxy nothing is found.",
+    ),
+    (
+        "Cross Site Request Forgery",
+        "Lack of anti CSRF token",
+        "",
+        "there is no token, and none is needed: `Sec-Fetch-Site`, else `Origin`, is checked before a form is read "
+        "(`web/test_guards`). The scan sends it as a page of the site would.",
+    ),
+    (
+        "HTTP Methods",
+        r"OPTIONS \(405\)",
+        "",
+        "told for information: OPTIONS is refused, and POST answers where the site has a form.",
+    ),
 )
 
 
