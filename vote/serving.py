@@ -69,13 +69,13 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(app.state.wall.at_once),
+        **doorstep.options(app.state.wall.at_once, app.state.apology.at_once),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.
     gc.freeze()
     with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has drained
-        server.run()
+        server.run(doorstep.hands(config.bind_socket()))
 
 
 def work(chosen: Settings) -> None:

@@ -24,9 +24,9 @@ REPORT = Path(__file__).parents[1] / "SCANS.md"
 NEEDED = {"sqlmap": "sqlmap", "haproxy": "haproxy", "ip": "iproute2", "openssl": "openssl", "unshare": "util-linux"}
 # On a network of its own, where nobody but this machine is: tools that would call home cannot.
 ALONE = ["--net", "sh", "-c", 'ip link set lo up && exec "$@"', "scan"]
-THOROUGH, ROOMS = Effort(), Effort(level=3)
+THOROUGH, LESS = Effort(), Effort(level=3)  # less in the rooms of staff, where each try is a line in the minutes
 GLANCE = Effort(1, 1, 20, 12, "cookieflags,csp,http_headers,crlf,redirect,methods,exec,xss")
-PEOPLE = ("stranger", "voter", "juror", "officer")
+PEOPLE = ("stranger", "juror", "voter", "officer")  # behind the proxy first and last
 SetUp = Callable[[Path], AbstractContextManager[Prey]]
 
 
@@ -62,34 +62,46 @@ def _scan(*, quick: bool) -> Outcome:
         folder = Path(name)
         outcome.guessed = guesses.guess(folder, guesses.MILLIONS // 20 if quick else guesses.MILLIONS)
         set_ups: list[SetUp] = [house.direct] if quick else [house.direct, house.proxied]
-        for number, set_up in enumerate(set_ups):
-            with set_up(folder / str(number)) as prey, ThreadPoolExecutor(2) as hands:
-                jobs = [hands.submit(_wapiti, prey, folder, listener, quick), hands.submit(_sqlmap, prey, folder, quick)]
-                for job in jobs:
-                    outcome.runs += job.result()
-                outcome.complaints += [f"{prey.name}: {complaint}" for complaint in prey.move_out()]
-                outcome.voters += len(prey.voters)
-                outcome.receipts += len(prey.ledger.receipts)
+        with ThreadPoolExecutor(len(set_ups)) as hands:
+            jobs = [
+                hands.submit(_attack, outcome, set_up, folder / str(number), listener)
+                for number, set_up in enumerate(set_ups)
+            ]
+            for job in jobs:
+                job.result()
         outcome.asked_outside = list(listener.asked)
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def _wapiti(prey: Prey, folder: Path, listener: Listener, quick: bool) -> list[Run]:
-    effort = GLANCE if quick else THOROUGH
-    return [_told(tools.wapiti(prey, who, effort, listener, folder)) for who in PEOPLE[: 1 if quick else None]]
+def _attack(outcome: Outcome, set_up: SetUp, folder: Path, listener: Listener) -> None:
+    """Both tools at once on one site, as people vote there."""
+    with set_up(folder) as prey, ThreadPoolExecutor(2) as hands:
+        jobs = [hands.submit(tool, outcome, prey, folder, listener) for tool in (_wapiti, _sqlmap)]
+        for job in jobs:
+            job.result()
+        outcome.complaints += [f"{prey.name}: {complaint}" for complaint in prey.move_out()]
+        outcome.voters += len(prey.voters)
+        outcome.receipts += len(prey.ledger.receipts)
 
 
-def _sqlmap(prey: Prey, folder: Path, quick: bool) -> list[Run]:
-    return [
-        _told(tools.sqlmap(prey, target, GLANCE if quick else THOROUGH if _public(target) else ROOMS, folder))
-        for target in _in_order()
-    ]
+def _wapiti(outcome: Outcome, prey: Prey, folder: Path, listener: Listener) -> None:
+    effort = GLANCE if outcome.quick else THOROUGH
+    for who in PEOPLE[:1] if outcome.quick else PEOPLE if prey.plain else PEOPLE[::3]:
+        outcome.runs.append(_told(tools.wapiti(prey, who, effort, listener, folder)))
+
+
+def _sqlmap(outcome: Outcome, prey: Prey, folder: Path, _: Listener) -> None:
+    for target in _in_order():
+        effort = GLANCE if outcome.quick else THOROUGH if prey.plain and _public(target) else LESS
+        outcome.runs.append(_told(tools.sqlmap(prey, target, effort, folder)))
 
 
 def _in_order() -> Iterator[Target]:
-    """Acts of officers last: each leaves a line in the minutes, which the bureau's page then shows."""
-    yield from sorted(targets.every(), key=lambda target: (not _public(target), target.method == "POST"))
+    """Staff last: each act, and each opening of the jury's page, leaves a line in the minutes for the bureau to show."""
+    yield from sorted(
+        targets.every(), key=lambda target: (not _public(target), target.method == "POST", target.who == "juror")
+    )
 
 
 def _public(target: Target) -> bool:
@@ -99,7 +111,9 @@ def _public(target: Target) -> bool:
 def _told(run: Run) -> Run:
     found = "; ".join(f"{name}: {what[:120]}" for name, what in run.findings[:5]) or "nothing"
     cut = f" (cut short: {', '.join(run.cut)})" if run.cut else ""
-    print(f"{run.tool}, {run.prey}, {run.target}: {run.requests} requests, {run.seconds:.0f} s: {found}{cut}", flush=True)
+    print(
+        f"{run.tool}, {run.prey}, {run.target}: {run.requests} requests, {run.seconds:.0f} s: {found}{cut}", flush=True
+    )
     return run
 
 

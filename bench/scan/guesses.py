@@ -1,4 +1,4 @@
-"""Tokens that nobody was given, against everything that reads one: right in form, or a true one with one letter changed."""
+"""Tokens that nobody was given, against all that reads one: right in form, or true but for one letter."""
 
 from __future__ import annotations
 

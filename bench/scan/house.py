@@ -62,6 +62,11 @@ class Prey:
         self._stop = threading.Event()
         self._crowd = threading.Thread(target=self._keep_coming)
 
+    @property
+    def plain(self) -> bool:
+        """Without TLS."""
+        return self.url.startswith("http:")
+
     def move_in(self) -> None:
         """People vote, and go on doing so; three more are those whose cookies and letters the attacker holds."""
         with ThreadPoolExecutor(BEFORE // 4) as arriving:
@@ -100,7 +105,7 @@ class Prey:
 
     def _write_to(self, voter: Voter) -> None:
         until = time.monotonic() + PATIENCE
-        voter._ask_for_a_letter()  # noqa: SLF001
+        voter._ask_for_a_letter()
         while not voter.letters and time.monotonic() < until:
             time.sleep(0.05)
 
@@ -110,8 +115,7 @@ class Prey:
 
     def _let_staff_in(self) -> None:
         """Sessions that stay fresh, and one that is not; and a letter of the staff entrance whose code is not known."""
-        secure = self.url.startswith("https:")
-        prefix = "__Host-" if secure else ""
+        prefix = "" if self.plain else "__Host-"
         with closing(Database(self.site.url)) as database, database.writing() as session:
             for who, role in SESSIONS.items():
                 cookie, address = secrets.token_urlsafe(32), f"{who}@example.org"
@@ -196,5 +200,5 @@ def _wait_for(address: str) -> None:
 
 
 def _cookies(voter: Voter) -> str:
-    browser: Browser = voter._browsers[0]  # noqa: SLF001
-    return "; ".join(f"{name}={value}" for name, value in browser._cookies.items())  # noqa: SLF001
+    browser: Browser = voter._browsers[0]
+    return "; ".join(f"{name}={value}" for name, value in browser._cookies.items())

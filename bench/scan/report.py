@@ -51,31 +51,34 @@ def _introduction(outcome: Outcome) -> str:
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
     requests = sum(run.requests for run in outcome.runs)
+    command = f"make scan{' QUICK=1' if outcome.quick else ''}"
+    machine = f"{os.cpu_count()} × {model[1] if model else platform.machine()}"
     return f"""\
 # Scans
 
-Written by `make scan{" QUICK=1" if outcome.quick else ""}`, {datetime.now(UTC):%d %B %Y}, in {outcome.seconds / 60:.0f} minutes on \
-{os.cpu_count()} × {model[1] if model else platform.machine()}: {versions}; {requests:,} requests.
+Written by `{command}`, {datetime.now(UTC):%d %B %Y}, in {outcome.seconds / 60:.0f} minutes on {machine}:
+{versions}; {requests:,} requests.
 
-The site is the real one: web process, worker, mail server, as `vote serve` and `vote worker` start them, on a network where
-nobody else is. It is scanned without TLS, one web process on SQLite; and behind the haproxy of `deploy/haproxy.cfg`, with
-TLS and forwarded headers, two web processes on PostgreSQL. Honest people vote all the while, one every few seconds. The
-attacker comes as a stranger, and with the true cookies of a voter, a juror, an officer, an officer whose sign-in is an hour
-old, and with letters of three people.
+The site is the real one: web process, worker, mail server, as `vote serve` and `vote worker` start them, on a network
+where nobody else is. It is scanned without TLS, one web process on SQLite; and behind the haproxy of
+`deploy/haproxy.cfg`, with TLS and forwarded headers, two web processes on PostgreSQL. Honest people vote all the while,
+one every few seconds. The attacker comes as a stranger, and with the true cookies of a voter, a juror, an officer, an
+officer whose sign-in is an hour old ("stale"), somebody at the staff entrance ("entrant"), and letters of two others.
 
-**Nothing is throttled away.** Screening and throttle are on, with limits of a hundred million in the edition, so that no scan
-ever meets a 429; haproxy's limit of requests is raised a thousandfold. The edition asks for two officers, so that acts
-are written down and none of them ends the vote. Requests say `Sec-Fetch-Site: same-origin`, since every form is refused at once
-to other sites."""
+**Nothing is throttled away.** Screening and throttle are on, with limits of a hundred million in the edition, so that no
+scan ever meets a 429; haproxy's limit of requests is raised a thousandfold. The edition asks for two officers, so that
+acts are written down and none of them ends the vote. Requests say `Sec-Fetch-Site: same-origin`, since every form is
+refused at once to other sites."""
 
 
 def _wapiti(outcome: Outcome) -> str:
     lines = [
         "## wapiti",
         "",
-        "Every module but `htp`, `wapp` and `nikto`, which want databases of known products from the network, and `takeover`,"
-        " which is about names in the DNS; from every page of the table of routes, in both languages. It is kept from signing"
-        " itself out, and from the jury's stream, which does not end.",
+        "Every module but `htp`, `wapp` and `nikto`, which want databases of known products from the network, and",
+        "`takeover` and `log4shell`, which want names in the DNS; a minute at most for each module; from every page of the",
+        "table of routes, in both languages. It is kept from signing itself out, and from the jury's stream, which does not",
+        "end.",
         "",
         "| set-up | comes | requests | cut short | found, and what to think of it |",
         "| --- | --- | --- | --- | --- |",
@@ -100,9 +103,11 @@ def _sqlmap(outcome: Outcome) -> str:
     lines = [
         "## sqlmap",
         "",
-        f"Level {'1, risk 1' if outcome.quick else '5, risk 3 (in the rooms of jurors and officers level 3, risk 3)'}, all "
-        "techniques, for the database behind. The list is read from the table of routes and the code of its handlers, so "
-        "that a new form is scanned too.",
+        "All techniques, for the database behind: "
+        + (
+            "level 1, risk 1." if outcome.quick else "level 5, risk 3; level 3, risk 3 in the rooms and behind haproxy."
+        ),
+        "The list is read from the table of routes and the code of its handlers, so that a new form is scanned too.",
         "",
     ]
     table: dict[Target, dict[str, Run]] = defaultdict(dict)
@@ -139,10 +144,10 @@ def _end(outcome: Outcome) -> str:
     lines = [
         "## Afterwards",
         "",
-        f"{outcome.voters} people came meanwhile, {outcome.receipts} receipts were shown. Each of these is in the database with "
-        "the choice of its voter and found at `/urne`; there is no ballot beside them but one for each letter that the attacker "
-        "held; signatures, ballots and counts agree; the audit finds nothing; no process has logged a fault of its own; the "
-        f"site was talked into fetching {len(outcome.asked_outside) or 'nothing'}."
+        f"{outcome.voters} people came meanwhile, {outcome.receipts} receipts were shown. Each of these is in the database\n"
+        "with the choice of its voter and found at `/urne`; there is no ballot beside them but one for each letter that\n"
+        "the attacker held; signatures, ballots and counts agree; the audit finds nothing; no process has logged a fault\n"
+        f"of its own; the site was talked into fetching {len(outcome.asked_outside) or 'nothing'}."
         if not outcome.complaints
         else "**This does not hold:**",
         "",

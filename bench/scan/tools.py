@@ -24,8 +24,8 @@ from vote import languages
 from vote.languages import LANGUAGES
 
 WAPITI = Path(__file__).parents[2] / ".venv" / "wapiti"
-# All of them but those that want a database of products from the network, where this one has none.
-WITHOUT = {"htp", "wapp", "nikto", "takeover"}
+# These want databases of products, or names in the DNS, from a network that there is none of.
+WITHOUT = {"htp", "wapp", "nikto", "takeover", "log4shell"}
 OURS = ("-H", "Sec-Fetch-Site: same-origin")  # or every form would be refused at once, as another site's
 GOES_ON = re.compile(r"^\[[+¨]\] [A-Z]+ https?://", re.MULTILINE)
 FAULT = re.compile(r"^(5\d\d) .*?(\d+) times", re.MULTILINE)
@@ -50,8 +50,8 @@ class Effort:
 
     level: int = 5
     risk: int = 3
-    seconds: int = 900
-    module_seconds: int = 300
+    seconds: int = 300
+    module_seconds: int = 60
     modules: str = "all"
 
 
@@ -62,7 +62,7 @@ class Listener:
         asked: list[str] = []
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 own = self.path.startswith("/get_")  # wapiti, who asks what came
                 if not own:
                     asked.append(self.path)

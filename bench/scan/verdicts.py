@@ -10,7 +10,7 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
         "Secure Flag cookie",
         "",
         "without TLS",
-        "right, and meant: without TLS a browser would send such a cookie nowhere. With an `https://` address it is set "
+        "right, and meant: without TLS no browser would send it back. With an `https://` address it is set "
         "(`web/test_sessions`), and behind haproxy nothing is found.",
     ),
     (
