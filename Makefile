@@ -69,9 +69,9 @@ faults: .venv/.checks ## break everything as people vote, write bench/FAULTS.md;
 cluster: .venv/.checks ## break the production layout as people vote, write bench/CLUSTER.md; ROUNDS=4 of each kind; QUICK=1 a glance
 	@PYTHONPATH=bench:tests $(BIN)/python -m cluster $(if $(QUICK),--rounds 1,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-scan: .venv/.checks ## wapiti and sqlmap on every address as people vote, two million tokens, write bench/SCANS.md; QUICK=1 in a minute
+scan: .venv/.checks ## wapiti and sqlmap on every address as people vote, two million tokens: bench/SCANS.md; LEVEL=5 SECONDS=300 go deeper; QUICK=1 in two minutes
 	@[ -d .venv/wapiti ] || $(INSTALL) --no-warn-conflicts --target .venv/wapiti wapiti3==3.2.3
-	@PYTHONPATH=bench:tests $(BIN)/python -m scan $(if $(QUICK),--quick)
+	@PYTHONPATH=bench:tests $(BIN)/python -m scan $(if $(QUICK),--quick) $(if $(LEVEL),--level $(LEVEL)) $(if $(SECONDS),--seconds $(SECONDS))
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9

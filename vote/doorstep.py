@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 MOST_CONNECTIONS = 6000  # of one process
 MOST_INSIDE, FEW_INSIDE = 1024, 64  # requests of one process that have come as a whole and are not answered
 SOON_SECONDS, LOOK_SECONDS = 2.0, 0.5  # what waits must be answered so soon, at the pace of the last moment
+OUTSIDE = 4096  # connections that nobody has taken yet
 HANDS = 32  # connections that are taken at each turn of the loop
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
@@ -218,4 +219,4 @@ def options(at_once: AtOnce, crowded: Crowded) -> dict[str, Any]:
     with suppress(OSError, ValueError):  # a sandbox may refuse, and has its own limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     door = partial(Doorstep, at_once=at_once, crowded=crowded, inside=Inside())
-    return {"http": door, "ws": "none", "backlog": 4096, "timeout_keep_alive": 5}
+    return {"http": door, "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}

@@ -24,20 +24,21 @@ REPORT = Path(__file__).parents[1] / "SCANS.md"
 NEEDED = {"sqlmap": "sqlmap", "haproxy": "haproxy", "ip": "iproute2", "openssl": "openssl", "unshare": "util-linux"}
 # On a network of its own, where nobody but this machine is: tools that would call home cannot.
 ALONE = ["--net", "sh", "-c", 'ip link set lo up && exec "$@"', "scan"]
-THOROUGH, LESS = Effort(), Effort(level=3)  # less in the rooms of staff, where each try is a line in the minutes
 GLANCE = Effort(1, 1, 20, 12, "cookieflags,csp,http_headers,crlf,redirect,methods,exec,xss")
-PEOPLE = ("stranger", "juror", "voter", "officer")  # behind the proxy first and last
+PEOPLE = ("stranger", "juror", "officer")  # behind the proxy without the second
 SetUp = Callable[[Path], AbstractContextManager[Prey]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scan", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="in a minute, without TLS alone; nothing is written")
+    parser.add_argument("--level", type=int, default=3, help="of sqlmap without TLS, up to 5 (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=30, help="for each module of wapiti (%(default)s)")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if not asked.alone:
         sys.exit(_alone())
-    outcome = _scan(quick=asked.quick)
+    outcome = _scan(Outcome(asked.quick, asked.level, asked.seconds, tools.versions()))
     text = report.write(outcome)
     print(f"\n{text}")
     if not asked.quick:
@@ -55,9 +56,8 @@ def _alone() -> int:
     return subprocess.run(command, env={**os.environ, "PATH": path}, check=False).returncode
 
 
-def _scan(*, quick: bool) -> Outcome:
-    began = time.monotonic()
-    outcome = Outcome(quick, tools.versions())
+def _scan(outcome: Outcome) -> Outcome:
+    began, quick = time.monotonic(), outcome.quick
     with tempfile.TemporaryDirectory() as name, tools.listening() as listener:
         folder = Path(name)
         outcome.guessed = guesses.guess(folder, guesses.MILLIONS // 20 if quick else guesses.MILLIONS)
@@ -86,14 +86,16 @@ def _attack(outcome: Outcome, set_up: SetUp, folder: Path, listener: Listener) -
 
 
 def _wapiti(outcome: Outcome, prey: Prey, folder: Path, listener: Listener) -> None:
-    effort = GLANCE if outcome.quick else THOROUGH
-    for who in PEOPLE[:1] if outcome.quick else PEOPLE if prey.plain else PEOPLE[::3]:
+    effort = GLANCE if outcome.quick else Effort(module_seconds=outcome.module_seconds)
+    for who in PEOPLE[:1] if outcome.quick else PEOPLE if prey.plain else PEOPLE[::2]:
         outcome.runs.append(_told(tools.wapiti(prey, who, effort, listener, folder)))
 
 
 def _sqlmap(outcome: Outcome, prey: Prey, folder: Path, _: Listener) -> None:
     for target in _in_order():
-        effort = GLANCE if outcome.quick else THOROUGH if prey.plain and _public(target) else LESS
+        # In the rooms of staff less: there each try leaves a line in the minutes.
+        level = outcome.level if prey.plain and _public(target) else outcome.level - 1
+        effort = GLANCE if outcome.quick else Effort(level=level)
         outcome.runs.append(_told(tools.sqlmap(prey, target, effort, folder)))
 
 

@@ -22,6 +22,8 @@ class Outcome:
     """What came of everything. `asked_outside` is what the site was talked into fetching."""
 
     quick: bool
+    level: int
+    module_seconds: int
     versions: dict[str, str]
     seconds: float = 0.0
     runs: list[Run] = field(default_factory=list)
@@ -65,8 +67,8 @@ where nobody else is. It is scanned without TLS, one web process on SQLite; and 
 one every few seconds. The attacker comes as a stranger, and with the true cookies of a voter, a juror, an officer, an
 officer whose sign-in is an hour old ("stale"), somebody at the staff entrance ("entrant"), and letters of two others.
 
-**Nothing is throttled away.** Screening and throttle are on, with limits of a hundred million in the edition, so that no
-scan ever meets a 429; haproxy's limit of requests is raised a thousandfold. The edition asks for two officers, so that
+**Nothing is throttled away.** Screening and throttle are on, with limits of a hundred million in the edition, so that
+no scan ever meets a 429; haproxy's limit of requests is raised a thousandfold. The edition asks for two officers, so that
 acts are written down and none of them ends the vote. Requests say `Sec-Fetch-Site: same-origin`, since every form is
 refused at once to other sites."""
 
@@ -76,9 +78,9 @@ def _wapiti(outcome: Outcome) -> str:
         "## wapiti",
         "",
         "Every module but `htp`, `wapp` and `nikto`, which want databases of known products from the network, and",
-        "`takeover` and `log4shell`, which want names in the DNS; a minute at most for each module; from every page of the",
-        "table of routes, in both languages. It is kept from signing itself out, and from the jury's stream, which does not",
-        "end.",
+        f"`takeover` and `log4shell`, which want names in the DNS; {outcome.module_seconds} seconds for each module (who",
+        "needed more is named as cut short); from every page of the table of routes, in both languages. It is kept from",
+        "signing itself out, and from the jury's stream, which does not end.",
         "",
         "| set-up | comes | requests | cut short | found, and what to think of it |",
         "| --- | --- | --- | --- | --- |",
@@ -103,10 +105,7 @@ def _sqlmap(outcome: Outcome) -> str:
     lines = [
         "## sqlmap",
         "",
-        "All techniques, for the database behind: "
-        + (
-            "level 1, risk 1." if outcome.quick else "level 5, risk 3; level 3, risk 3 in the rooms and behind haproxy."
-        ),
+        "All techniques, for the database behind: " + ("level 1, risk 1." if outcome.quick else _levels(outcome.level)),
         "The list is read from the table of routes and the code of its handlers, so that a new form is scanned too.",
         "",
     ]
@@ -127,6 +126,10 @@ def _sqlmap(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
+def _levels(level: int) -> str:
+    return f"risk 3, level {level}; level {level - 1} in the rooms of staff and behind haproxy."
+
+
 def _said(run: Run) -> Iterator[str]:
     yield from (f"**{name}** {run.prey}" for name, _ in run.findings)
     yield from (f"{cut.splitlines()[-1][:80]} ({run.prey})" for cut in run.cut)
@@ -144,10 +147,10 @@ def _end(outcome: Outcome) -> str:
     lines = [
         "## Afterwards",
         "",
-        f"{outcome.voters} people came meanwhile, {outcome.receipts} receipts were shown. Each of these is in the database\n"
-        "with the choice of its voter and found at `/urne`; there is no ballot beside them but one for each letter that\n"
-        "the attacker held; signatures, ballots and counts agree; the audit finds nothing; no process has logged a fault\n"
-        f"of its own; the site was talked into fetching {len(outcome.asked_outside) or 'nothing'}."
+        f"{outcome.voters} people came meanwhile, {outcome.receipts} receipts were shown. Each of these is in the\n"
+        "database with the choice of its voter and found at `/urne`; there is no ballot beside them but one for each\n"
+        "letter that the attacker held; signatures, ballots and counts agree; the audit finds nothing; no process has\n"
+        f"logged a fault of its own; the site was talked into fetching {len(outcome.asked_outside) or 'nothing'}."
         if not outcome.complaints
         else "**This does not hold:**",
         "",
