@@ -60,7 +60,7 @@ def create_app(
             await to_thread.run_sync(furnished.worker.stop)
         furnished.database.close()
 
-    wall, apology = Wall(furnished), Apology(furnished)
+    wall, apology = Wall(furnished), Apology(furnished, posted)
     app = Starlette(
         routes=routes(),
         lifespan=open_doors,

@@ -53,7 +53,8 @@ def _introduction(outcome: Outcome) -> str:
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
     requests = sum(run.requests for run in outcome.runs)
-    command = f"make scan{' QUICK=1' if outcome.quick else ''}"
+    words = "QUICK=1" if outcome.quick else f"LEVEL={outcome.level} SECONDS={outcome.module_seconds}"
+    command = f"make scan {words}"
     machine = f"{os.cpu_count()} × {model[1] if model else platform.machine()}"
     return f"""\
 # Scans

@@ -27,6 +27,7 @@ WAPITI = Path(__file__).parents[2] / ".venv" / "wapiti"
 # These want databases of products, or names in the DNS, from a network that there is none of.
 WITHOUT = {"htp", "wapp", "nikto", "takeover", "log4shell"}
 OURS = ("-H", "Sec-Fetch-Site: same-origin")  # or every form would be refused at once, as another site's
+CRAWL_SECONDS = 90
 GOES_ON = re.compile(r"^\[[+¨]\] [A-Z]+ https?://", re.MULTILINE)
 FAULT = re.compile(r"^(5\d\d) .*?(\d+) times", re.MULTILINE)
 
@@ -105,13 +106,13 @@ def wapiti(prey: Prey, who: str, effort: Effort, listener: Listener, folder: Pat
         *(*_wapiti(), "-u", f"{prey.url}/", "--flush-session", "--store-session", str(folder / f"wapiti-{who}")),
         *("-m", ",".join(modules()) if effort.modules == "all" else effort.modules, "-v", "2", "--no-bugreport"),
         *(*OURS, "--endpoint", listener.url, "--dns-endpoint", "localhost", "-f", "json", "-o", str(report)),
-        *("--max-attack-time", str(effort.module_seconds), "--max-scan-time", str(effort.module_seconds)),
+        *("--max-attack-time", str(effort.module_seconds), "--max-scan-time", str(CRAWL_SECONDS)),
         *(word for start in starts for word in ("-s", start)),
         *(word for place in left_out for word in ("-x", place)),
         *(("-C", prey.cookies[who], "--drop-set-cookie") if who in prey.cookies else ()),
     ]
     began = time.monotonic()
-    told = _said(command, 40 * effort.module_seconds)
+    told = _said(command, CRAWL_SECONDS + 60 * effort.module_seconds)
     run = Run("wapiti", prey.name, name, len(GOES_ON.findall(told)), time.monotonic() - began)
     run.cut = re.findall(r"Max attack time was reached for module (\w+)", told)
     run.cut += [f"{module} (broke off)" for module in re.findall(r"module (\w+) crashed", told)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -22,17 +23,22 @@ LET_IN = frozenset({"/sante", "/pret", "/metrics"})
 
 
 class Apology:
-    """The page that says so, in each language, as a request for the home page would be refused."""
+    """The page that says so, in each language, as a request for the home page would be refused.
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
+    `posted` says which addresses are public pages: these are set once for all who ask, and never too much.
+    """
+
+    def __init__(self, station: Station, posted: Callable[[str], bool]) -> None:
+        self._station, self._posted = station, posted
         self._set_for: object = None
         self._wires: dict[str, tuple[bytes, bytes]] = {}
 
     def at_once(self, path: str) -> tuple[bytes, bytes] | None:
         """What answers this address, as HTTP/1.1 has it, a date to be added; None for who is let in all the same."""
-        plain = path.partition("?")[0]
-        return None if plain in LET_IN else self._wires.get(languages.language_of(plain))
+        plain, query, _ = path.partition("?")
+        if plain in LET_IN or (not query and self._posted(plain)):
+            return None
+        return self._wires.get(languages.language_of(plain))
 
     async def keep_up(self) -> None:
         """Set it anew if anything on it may have changed."""
