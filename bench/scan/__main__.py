@@ -100,7 +100,7 @@ def _sqlmap(outcome: Outcome, prey: Prey, folder: Path, _: Listener) -> None:
 
 
 def _in_order() -> Iterator[Target]:
-    """Staff last: each act, and each opening of the jury's page, leaves a line in the minutes for the bureau to show."""
+    """Staff last: an act, like an opening of the jury's page, is a line in the minutes for the bureau to show."""
     yield from sorted(
         targets.every(), key=lambda target: (not _public(target), target.method == "POST", target.who == "juror")
     )
