@@ -121,7 +121,7 @@ class Doorstep(HttpToolsProtocol):
             self._hurry.cancel()
             self._hurry = None
         answer = self._at_once(self.url.decode("latin-1"), self.headers) if self._plainly_asked() else None
-        if answer is None and self._idle and self._inside.is_full(self.loop.time()):
+        if answer is None and self._free and self._inside.is_full(self.loop.time()):
             answer = self._crowded(self.url.decode("latin-1"))
         if answer is None:
             super().on_headers_complete()
@@ -159,6 +159,11 @@ class Doorstep(HttpToolsProtocol):
         cycle: Any = self.cycle  # None before the first request, whatever uvicorn's types say
         return cycle is None or cycle.response_complete
 
+    @property
+    def _free(self) -> bool:
+        """Nothing before it waits, somebody reads."""
+        return self._idle and not self.flow.write_paused
+
     def _plainly_asked(self) -> bool:
         """Whether this is a GET like any: nothing before it waits, nothing comes with it, somebody reads."""
         return (
@@ -166,8 +171,7 @@ class Doorstep(HttpToolsProtocol):
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
-            and self._idle
-            and not self.flow.write_paused
+            and self._free
             and not any(name in BODILY for name, _ in self.headers)
         )
 

@@ -70,8 +70,8 @@ officer whose sign-in is an hour old ("stale"), somebody at the staff entrance (
 
 **Nothing is throttled away.** Screening and throttle are on, with limits of a hundred million in the edition, so that
 no scan ever meets a 429; haproxy's limit of requests is raised a thousandfold. The edition asks for two officers, so
-that acts are written down and none of them ends the vote. Requests say `Sec-Fetch-Site: same-origin`, since every form is
-refused at once to other sites."""
+that acts are written down and none of them ends the vote. Requests say `Sec-Fetch-Site: same-origin`, since every form
+is refused at once to other sites."""
 
 
 def _wapiti(outcome: Outcome) -> str:
@@ -80,8 +80,8 @@ def _wapiti(outcome: Outcome) -> str:
         "",
         "Every module but `htp`, `wapp` and `nikto`, which want databases of products from the network, and `takeover`",
         f"and `log4shell`, which want names in the DNS; {outcome.module_seconds} seconds for each module (who needed",
-        "more is named as cut short); from every page of the table of routes, in both languages. It is kept from signing",
-        "itself out, and from the jury's stream, which does not end.",
+        "more is named as cut short); from every page of the table of routes, in both languages. It is kept from",
+        "signing itself out, and from the jury's stream, which does not end.",
         "",
         "| set-up | comes | requests | cut short | found, and what to think of it |",
         "| --- | --- | --- | --- | --- |",
