@@ -40,6 +40,12 @@ def objections(outcome: Outcome) -> list[str]:
         *outcome.complaints,
         *(f"the site was talked into fetching {path}" for path in outcome.asked_outside),
         *(f"{one.taken} {one.what} were taken for true" for one in outcome.guessed if one.taken),
+        *(
+            f"{run.tool} {run.target}, {run.prey}: {cut}"
+            for run in outcome.runs
+            for cut in run.cut
+            if "broke off" in cut
+        ),
         *(f"not judged: {name}: {what}" for name, what in _unjudged(outcome.runs)),
     ]
 

@@ -27,7 +27,8 @@ WAPITI = Path(__file__).parents[2] / ".venv" / "wapiti"
 # These want databases of products, or names in the DNS, from a network that there is none of.
 WITHOUT = {"htp", "wapp", "nikto", "takeover", "log4shell"}
 OURS = ("-H", "Sec-Fetch-Site: same-origin")  # or every form would be refused at once, as another site's
-CRAWL_SECONDS = 90
+CRAWL_SECONDS = 60
+ROOMS = dict(targets.STAFF)
 GOES_ON = re.compile(r"^\[[+¨]\] [A-Z]+ https?://", re.MULTILINE)
 FAULT = re.compile(r"^(5\d\d) .*?(\d+) times", re.MULTILINE)
 
@@ -109,14 +110,19 @@ def wapiti(prey: Prey, who: str, effort: Effort, listener: Listener, folder: Pat
         *("--max-attack-time", str(effort.module_seconds), "--max-scan-time", str(CRAWL_SECONDS)),
         *(word for start in starts for word in ("-s", start)),
         *(word for place in left_out for word in ("-x", place)),
-        *(("-C", prey.cookies[who], "--drop-set-cookie") if who in prey.cookies else ()),
+        *(("-C", prey.cookies[who]) if who in prey.cookies else ()),
     ]
     began = time.monotonic()
     told = _said(command, CRAWL_SECONDS + 60 * effort.module_seconds)
     run = Run("wapiti", prey.name, name, len(GOES_ON.findall(told)), time.monotonic() - began)
     run.cut = re.findall(r"Max attack time was reached for module (\w+)", told)
     run.cut += [f"{module} (broke off)" for module in re.findall(r"module (\w+) crashed", told)]
-    run.findings = list(_findings(json.loads(report.read_text(encoding="utf-8"))))
+    if who in ROOMS and f"POST {prey.url}{ROOMS[who]}/" not in told:
+        run.cut.append("the run broke off: no form of the room was seen")
+    if report.exists():
+        run.findings = list(_findings(json.loads(report.read_text(encoding="utf-8"))))
+    else:
+        run.cut.append(f"the run broke off: {' '.join(told.split())[-300:]}")
     return run
 
 
@@ -165,7 +171,7 @@ def _wapiti() -> list[str]:
 
 def _left_out(who: str) -> Sequence[str]:
     """What a run must not press or open: it would sign itself out, or wait without end."""
-    return (targets.ENDLESS, targets.WAY_OUT) if who in dict(targets.STAFF) else (targets.ENDLESS,)
+    return (targets.ENDLESS, targets.WAY_OUT) if who in ROOMS else (targets.ENDLESS,)
 
 
 def _starts(prey: Prey, path: str) -> Iterator[str]:

@@ -21,6 +21,19 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
         "(`web/test_guards`). The scan sends it as a page of the site would.",
     ),
     (
+        "Unencrypted Channels",
+        "No HTTPS redirection",
+        "without TLS",
+        "right, and meant: TLS and the redirection to it are the proxy's; behind haproxy nothing is found.",
+    ),
+    (
+        "Spring4Shell",
+        "/entrer/",
+        "",
+        "not so, there is no Java here: the module takes any other answer to a second request for a sign, and the link of "
+        "a sign-in letter serves once.",
+    ),
+    (
         "HTTP Methods",
         r"OPTIONS \(405\)",
         "",
