@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="ten seconds in all; nothing is written")
     quick = parser.parse_args().quick
     with tempfile.TemporaryDirectory() as folder:
-        served, flood, complaints = play(Path(folder), 2 if quick else 5, 5 if quick else 25)
+        served, flood, complaints = play(Path(folder), 2 if quick else 4, 5 if quick else 20)
     text = report(served, flood, complaints, quick=quick)
     print(text)
     if not quick:

@@ -24,14 +24,14 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
         "Unencrypted Channels",
         "No HTTPS redirection",
         "without TLS",
-        "right, and meant: TLS and the redirection to it are the proxy's; behind haproxy nothing is found.",
+        "right, and meant: TLS and the redirection to it are the proxy's, and behind it nothing is found.",
     ),
     (
         "Spring4Shell",
         "/entrer/",
         "",
-        "not so, there is no Java here: the module takes any other answer to a second request for a sign, and the link of "
-        "a sign-in letter serves once.",
+        "not so, there is no Java here: the module takes any other answer to a second request for a sign, and the link "
+        "of a sign-in letter serves once.",
     ),
     (
         "HTTP Methods",
