@@ -18,7 +18,6 @@ MOST_CONNECTIONS = 6000  # of one process
 MOST_INSIDE, FEW_INSIDE = 1024, 64  # requests of one process that have come as a whole and are not answered
 SOON_SECONDS, LOOK_SECONDS = 2.0, 0.5  # what waits must be answered so soon, at the pace of the last moment
 OUTSIDE = 4096  # connections that nobody has taken yet
-HANDS = 32  # connections that are taken at each turn of the loop
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
@@ -70,15 +69,38 @@ class Doorstep(HttpToolsProtocol):
     _hurry: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
 
-    def __init__(self, *given: Any, at_once: AtOnce, crowded: Crowded, inside: Inside, **named: Any) -> None:
+    def __init__(
+        self, *given: Any, door: socket, at_once: AtOnce, crowded: Crowded, inside: Inside, **named: Any
+    ) -> None:
         super().__init__(*given, **named)
-        self._at_once, self._crowded, self._inside = at_once, crowded, inside
+        self._door, self._at_once, self._crowded, self._inside = door, at_once, crowded, inside
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._beckon()
         self._hurry = self.loop.call_later(HEAD_SECONDS, self._turn_away, HTTPStatus.REQUEST_TIMEOUT)
         if len(self.connections) > MOST_CONNECTIONS:
             self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _beckon(self) -> None:
+        """Take all who wait outside, where nobody tells them anything: libuv takes one connection a turn."""
+        with suppress(OSError):  # there is nobody more, or the house closes
+            while True:
+                taken, _ = self._door.accept()
+                opening = self.loop.create_task(self.loop.connect_accepted_socket(self._another, taken))
+                self.tasks.add(opening)
+                opening.add_done_callback(self.tasks.discard)
+
+    def _another(self) -> Doorstep:
+        return Doorstep(
+            self.config,
+            self.server_state,
+            self.app_state,
+            door=self._door,
+            at_once=self._at_once,
+            crowded=self._crowded,
+            inside=self._inside,
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._hurry, self._patience):
@@ -207,20 +229,15 @@ class Doorstep(HttpToolsProtocol):
         self.transport.close()
 
 
-def hands(door: socket) -> list[socket]:
-    """The same door, opened by many hands: libuv lets in one connection a turn for each, however many wait outside,
-    where nobody tells them anything."""
-    return [door, *(door.dup() for _ in range(HANDS - 1))]
-
-
-def options(at_once: AtOnce, crowded: Crowded) -> dict[str, Any]:
+def options(door: socket, at_once: AtOnce, crowded: Crowded) -> dict[str, Any]:
     """How uvicorn is to be run for this. The process may open as many files as the system lets it.
 
-    `at_once` answers a path and the headers that came with it, or None: see `vote.web.posters.Wall`. `crowded` answers
-    a path when too many are inside, or None for who is let in all the same: see `vote.web.crowd`.
+    `door` listens and does not block. `at_once` answers a path and the headers that came with it, or None: see
+    `vote.web.posters.Wall`. `crowded` answers a path when too many are inside, or None for who is let in all the same:
+    see `vote.web.crowd`.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # a sandbox may refuse, and has its own limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    door = partial(Doorstep, at_once=at_once, crowded=crowded, inside=Inside())
-    return {"http": door, "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}
+    step = partial(Doorstep, door=door, at_once=at_once, crowded=crowded, inside=Inside())
+    return {"http": step, "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}

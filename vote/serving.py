@@ -70,23 +70,25 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(app.state.wall.at_once, app.state.apology.at_once),
+        **doorstep.options(door, app.state.wall.at_once, app.state.apology.at_once),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.
     gc.freeze()
     with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has drained
-        server.run(doorstep.hands(door))
+        server.run([door])
 
 
 def _door(host: str, port: int) -> socket.socket:
     """Where people knock, from now on. Raises Misuse."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=doorstep.OUTSIDE)
+        door = socket.create_server((host, port), family=family, backlog=doorstep.OUTSIDE)
     except OSError as problem:
         why = os.strerror(problem.errno).lower() if problem.errno and problem.errno > 0 else str(problem)
         raise Misuse(f"{host}, port {port}, cannot be served: {why}.") from problem
+    door.setblocking(False)
+    return door
 
 
 def work(chosen: Settings) -> None:
