@@ -87,9 +87,13 @@ class Doorstep(HttpToolsProtocol):
         with suppress(OSError):  # there is nobody more, or the house closes
             while True:
                 taken, _ = self._door.accept()
-                opening = self.loop.create_task(self.loop.connect_accepted_socket(self._another, taken))
+                opening = self.loop.create_task(self._open(taken))
                 self.tasks.add(opening)
                 opening.add_done_callback(self.tasks.discard)
+
+    async def _open(self, taken: socket) -> None:
+        with suppress(OSError):  # who has gone again
+            await self.loop.connect_accepted_socket(self._another, taken)
 
     def _another(self) -> Doorstep:
         return Doorstep(
