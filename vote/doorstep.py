@@ -15,7 +15,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_CONNECTIONS = 6000  # of one process
-MOST_INSIDE, FEW_INSIDE = 1024, 64  # requests of one process that have come as a whole and are not answered
+MOST_INSIDE, FEW_INSIDE = 512, 64  # requests of one process that have come as a whole and are not answered
 SOON_SECONDS, LOOK_SECONDS = 2.0, 0.5  # what waits must be answered so soon, at the pace of the last moment
 OUTSIDE = 4096  # connections that nobody has taken yet
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers

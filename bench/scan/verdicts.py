@@ -34,6 +34,13 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
         "of a sign-in letter serves once.",
     ),
     (
+        "LDAP Injection",
+        "parameter cherche$",
+        "",
+        "not so, there is no LDAP here: the module takes pages that differ for a sign, and this search shows the "
+        "minutes that hold the words, while others come in.",
+    ),
+    (
         "HTTP Methods",
         r"OPTIONS \(405\)",
         "",
