@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster scan overload lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -68,6 +68,13 @@ faults: .venv/.checks ## break everything as people vote, write bench/FAULTS.md;
 
 cluster: .venv/.checks ## break the production layout as people vote, write bench/CLUSTER.md; ROUNDS=4 of each kind; QUICK=1 a glance
 	@PYTHONPATH=bench:tests $(BIN)/python -m cluster $(if $(QUICK),--rounds 1,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+scan: .venv/.checks ## wapiti and sqlmap on every address as people vote, two million tokens: bench/SCANS.md; LEVEL=5 SECONDS=300 go deeper; QUICK=1 in two minutes
+	@[ -d .venv/wapiti ] || $(INSTALL) --no-warn-conflicts --target .venv/wapiti wapiti3==3.2.3
+	@PYTHONPATH=bench:tests $(BIN)/python -m scan $(if $(QUICK),--quick) $(if $(LEVEL),--level $(LEVEL)) $(if $(SECONDS),--seconds $(SECONDS))
+
+overload: .venv/.checks ## offer four times what one web process can serve, write bench/OVERLOAD.md; QUICK=1 in half a minute
+	@$(BIN)/python bench/overload.py $(if $(QUICK),--quick)
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9

@@ -223,3 +223,16 @@ def test_a_decision_on_ballots_set_aside_takes_two_people_too(
     assert house.ballots() == counted
     (decided,) = lines(house.database, Act.ADMISSION, Act.REJECTION)
     assert (decided.who, decided.why) == ("Alix, avec l’accord de Camille", "Adresse jetable")
+
+
+def test_the_bureau_shows_what_waits_whatever_is_set_aside(house: House) -> None:
+    alix, camille = officer(house, "Alix"), officer(house, "Camille")
+    voter = house.voter("somebody@yopmail.com")
+    voter.choose()
+    voter.type_code()
+    assert alix.close("Affluence").status_code == 200
+    alix.extend("2019-11-23T23:59", "Panne du fournisseur")
+    page = camille.client.get("/bureau")
+    assert page.status_code == 200
+    assert "Adresses jetables" in page.text
+    assert all(proposal.id.hex() in page.text for proposal in waiting(house))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 import socket
+import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -13,20 +15,27 @@ import httpx2
 import pytest
 from commands import Command, free_port, running
 from operators import SETTINGS, edition_of_today
+from people import CONTEST
 
-from vote import contests, editions, schema
+from vote import contests, editions, envelope, schema
 from vote.clock import RunningClock
 from vote.db import Database
-from vote.doorstep import HEAD_SECONDS, LARGEST_HEAD, MOST_CONNECTIONS
+from vote.doorstep import FEW_INSIDE, HEAD_SECONDS, LARGEST_HEAD, MOST_CONNECTIONS, MOST_INSIDE, Inside
+from vote.envelope import FilledBallot
+from vote.tokens import Keys
 from vote.web.forms import BODY_SECONDS, LARGEST_BODY
 
 HEAD = b"POST /bulletin HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("limits")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
     """A served site; its address."""
-    folder = tmp_path_factory.mktemp("limits")
     path, port = edition_of_today(folder / "today.toml"), free_port()
     url, address = f"sqlite:///{folder / 'vote.db'}", f"http://127.0.0.1:{port}"
     with closing(Database(url)) as database:
@@ -214,6 +223,72 @@ def test_who_reads_nothing_is_not_answered_for_ever(site: str) -> None:
                 time.sleep(0.002)
     assert sent < 20_000_000  # some sixty thousand answers' worth of questions; the rest was left unread
     assert httpx2.get(f"{site}/").status_code == 200
+
+
+def test_who_comes_when_too_many_are_inside_is_told_at_the_door_and_the_others_are_answered(
+    site: str, folder: Path
+) -> None:
+    ballot = FilledBallot(envelope.new_verification_id(), envelope.new_ballot_code(), "ilot-femmes", "a@example.org")
+    cookie = envelope.seal(Keys((SETTINGS["VOTE_SECRET"],)), CONTEST, ballot)
+    form = b"code=123456"
+    head = f"Host: here\r\nCookie: bulletin={cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    lines = f"/confirmation HTTP/1.1\r\n{head}Content-Length: {len(form)}\r\nConnection: close\r\n\r\n"
+    vote = lines.encode() + form
+    with ExitStack() as stack:
+        table = stack.enter_context(closing(sqlite3.connect(folder / "vote.db", isolation_level=None)))
+        table.execute("BEGIN IMMEDIATE")  # nobody's commit gets through
+        inside = [stack.enter_context(connect(site)) for _ in range(4 * FEW_INSIDE)]
+        for connection in inside:
+            connection.sendall(b"POST " + vote)
+        refused = b""
+        while not refused:  # until it is seen that nobody is answered
+            time.sleep(0.1)
+            refused = answered_soon(site, b"POST " + vote)
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b"\r\nretry-after: 5\r\n" in refused
+        assert b"\r\ncontent-security-policy: " in refused
+        assert "rien n’a été enregistré".encode() in refused
+        assert b"nothing was recorded" in answered(site, b"POST /en" + vote).lower()
+        assert answered(site, b"HEAD " + vote).endswith(b"\r\n\r\n")
+        assert httpx2.get(f"{site}/").status_code == 200
+        assert httpx2.get(f"{site}/sante").status_code == 200
+        table.execute("ROLLBACK")
+        statuses = Counter(status(connection) for connection in inside)
+    assert statuses[410] >= FEW_INSIDE // 2
+    assert set(statuses) <= {410, 503}
+
+
+def answered_soon(site: str, asked: bytes) -> bytes:
+    """What is answered within a moment: from inside there is nothing."""
+    with closing(connect(site)) as connection:
+        send(connection, asked)
+        connection.settimeout(0.2)
+        with suppress(TimeoutError):
+            return answer(connection)
+    return b""
+
+
+def test_there_is_room_for_as_many_as_are_answered_soon() -> None:
+    inside, everybody = Inside(), range(MOST_INSIDE)
+    assert not inside.is_full(100.0)
+    for number in everybody:
+        assert not inside.is_full(100.1)
+        inside.enter(number)
+    assert inside.is_full(100.5)
+    for number in everybody[:100]:
+        inside.leave(number)
+        inside.leave(number)  # once is enough
+    assert not inside.is_full(100.6)
+    assert inside.is_full(101.5)  # at a hundred a second, two hundred are enough
+    for number in everybody[100:-150]:
+        inside.leave(number)
+    assert not inside.is_full(101.6)
+    for number in everybody[-150:]:
+        inside.leave(number)
+    assert not inside.is_full(103.0)
+    for number in everybody:  # nobody waited: nothing is known of the pace
+        assert not inside.is_full(103.1)
+        inside.enter(number)
 
 
 def answered(site: str, asked: bytes) -> bytes:

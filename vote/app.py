@@ -18,6 +18,7 @@ from vote.mail_hosts import Ask
 from vote.settings import Settings
 from vote.station import Noticeboard
 from vote.web import guards, pages
+from vote.web.crowd import Apology
 from vote.web.jury import Gallery
 from vote.web.posters import Posters, Wall
 from vote.web.routes import Directory, posted, routes
@@ -44,7 +45,8 @@ def create_app(
     @asynccontextmanager
     async def open_doors(app: Starlette) -> AsyncIterator[None]:
         closing = asyncio.Event()
-        watching = asyncio.create_task(_watch(furnished.noticeboard, closing))
+        await apology.keep_up()
+        watching = asyncio.create_task(_watch(furnished.noticeboard, apology, closing))
         furnished.requests.open()
         furnished.confirmations.open()
         if furnished.worker is not None:
@@ -58,8 +60,9 @@ def create_app(
             await to_thread.run_sync(furnished.worker.stop)
         furnished.database.close()
 
-    wall = Wall(furnished)
+    wall, apology = Wall(furnished), Apology(furnished, posted)
     app = Site(wall, lifespan=open_doors)
+    app.state.apology = apology
     app.state.gallery = Gallery(furnished, leaving)
     return app
 
@@ -78,10 +81,11 @@ class Site(Starlette):
         return Posters(house, self.state.wall, posted)
 
 
-async def _watch(noticeboard: Noticeboard, closing: asyncio.Event) -> None:
+async def _watch(noticeboard: Noticeboard, apology: Apology, closing: asyncio.Event) -> None:
     """What any node has changed is on the pages of this one within a quarter of a second."""
     while not closing.is_set():
         with suppress(Unavailable):  # the pages stay as they were last known
             await to_thread.run_sync(noticeboard.keep_up)
+        await apology.keep_up()
         with suppress(TimeoutError):
             await asyncio.wait_for(closing.wait(), LOOKS_EVERY_SECONDS)

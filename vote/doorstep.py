@@ -9,11 +9,15 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
+from socket import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_CONNECTIONS = 6000  # of one process
+MOST_INSIDE, FEW_INSIDE = 512, 64  # requests of one process that have come as a whole and are not answered
+SOON_SECONDS, LOOK_SECONDS = 2.0, 0.5  # what waits must be answered so soon, at the pace of the last moment
+OUTSIDE = 4096  # connections that nobody has taken yet
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
@@ -21,12 +25,42 @@ WHOLE = "vote.whole"  # among the extensions of a scope (ASGI 3.0): the request 
 BODILY = {b"content-length", b"transfer-encoding", b"expect"}
 
 AtOnce = Callable[[str, Sequence[tuple[bytes, bytes]]], tuple[bytes, bytes] | None]
+Crowded = Callable[[str], tuple[bytes, bytes] | None]
+
+
+class Inside:
+    """Whose request has come as a whole and is not answered: at most as many as are answered soon at the pace of now.
+
+    A pace is known only while there is always somebody to be answered; until then there is room for the most.
+    """
+
+    def __init__(self) -> None:
+        self._here: set[object] = set()
+        self._room, self._answered, self._least, self._since = MOST_INSIDE, 0, 0, 0.0
+
+    def enter(self, who: object) -> None:
+        self._here.add(who)
+
+    def leave(self, who: object) -> None:
+        if who in self._here:
+            self._here.remove(who)
+            self._answered += 1
+            self._least = min(self._least, len(self._here))
+
+    def is_full(self, now: float) -> bool:
+        passed = now - self._since
+        if passed >= LOOK_SECONDS:
+            soon = int(self._answered / passed * SOON_SECONDS)
+            self._room = min(MOST_INSIDE, max(FEW_INSIDE, soon)) if self._least >= FEW_INSIDE // 2 else MOST_INSIDE
+            self._answered, self._least, self._since = 0, len(self._here), now
+        return len(self._here) >= self._room
 
 
 class Doorstep(HttpToolsProtocol):
     """Uvicorn's connection, which by itself waits for ever, for heads of any size, and for readers who do not read.
 
-    What hangs at the door is answered there, without a task or a message: no application is faster.
+    What hangs at the door is answered there, without a task or a message: no application is faster. So is whoever comes
+    when too many are inside: at any load, those who are let in are answered soon, and to refuse costs next to nothing.
     """
 
     _head = 0
@@ -36,15 +70,42 @@ class Doorstep(HttpToolsProtocol):
     _hurry: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
 
-    def __init__(self, *given: Any, at_once: AtOnce, **named: Any) -> None:
+    def __init__(
+        self, *given: Any, door: socket, at_once: AtOnce, crowded: Crowded, inside: Inside, **named: Any
+    ) -> None:
         super().__init__(*given, **named)
-        self._at_once = at_once
+        self._door, self._at_once, self._crowded, self._inside = door, at_once, crowded, inside
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._beckon()
         self._hurry = self.loop.call_later(HEAD_SECONDS, self._turn_away, HTTPStatus.REQUEST_TIMEOUT)
         if len(self.connections) > MOST_CONNECTIONS:
             self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _beckon(self) -> None:
+        """Take all who wait outside, where nobody tells them anything: libuv takes one connection a turn."""
+        with suppress(OSError):  # there is nobody more, or the house closes
+            while True:
+                taken, _ = self._door.accept()
+                opening = self.loop.create_task(self._open(taken))
+                self.tasks.add(opening)
+                opening.add_done_callback(self.tasks.discard)
+
+    async def _open(self, taken: socket) -> None:
+        with suppress(OSError):  # who has gone again
+            await self.loop.connect_accepted_socket(self._another, taken)
+
+    def _another(self) -> Doorstep:
+        return Doorstep(
+            self.config,
+            self.server_state,
+            self.app_state,
+            door=self._door,
+            at_once=self._at_once,
+            crowded=self._crowded,
+            inside=self._inside,
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._hurry, self._patience):
@@ -55,6 +116,8 @@ class Doorstep(HttpToolsProtocol):
         if self._in_hand is not None:
             self._in_hand.disconnected = True
             self._in_hand.message_event.set()
+        for cycle, _ in self.pipeline:
+            self._inside.leave(cycle)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -85,6 +148,8 @@ class Doorstep(HttpToolsProtocol):
             self._hurry.cancel()
             self._hurry = None
         answer = self._at_once(self.url.decode("latin-1"), self.headers) if self._plainly_asked() else None
+        if answer is None and self._free and self._inside.is_full(self.loop.time()):
+            answer = self._crowded(self.url.decode("latin-1"))
         if answer is None:
             super().on_headers_complete()
         else:
@@ -92,7 +157,19 @@ class Doorstep(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_hand = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, partial(self._attend, app, cycle))
+
+    async def _attend(self, app: Any, cycle: RequestResponseCycle, scope: Any, receive: Any, send: Any) -> None:
+        """Inside until the answer begins: whoever watches the count from then on is in nobody's way."""
+
+        async def answer(message: Any) -> None:
+            self._inside.leave(cycle)
+            await send(message)
+
+        try:
+            await app(scope, receive, answer)
+        finally:
+            self._inside.leave(cycle)
 
     def on_body(self, body: bytes) -> None:
         if not self._answered:
@@ -102,11 +179,18 @@ class Doorstep(HttpToolsProtocol):
         if not self._answered:
             self.scope["extensions"] = {WHOLE: {}}
             super().on_message_complete()
+            if not self.cycle.response_started:
+                self._inside.enter(self.cycle)
 
     @property
     def _idle(self) -> bool:
         cycle: Any = self.cycle  # None before the first request, whatever uvicorn's types say
         return cycle is None or cycle.response_complete
+
+    @property
+    def _free(self) -> bool:
+        """Nothing before it waits, somebody reads."""
+        return self._idle and not self.flow.write_paused
 
     def _plainly_asked(self) -> bool:
         """Whether this is a GET like any: nothing before it waits, nothing comes with it, somebody reads."""
@@ -115,8 +199,7 @@ class Doorstep(HttpToolsProtocol):
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
-            and self._idle
-            and not self.flow.write_paused
+            and self._free
             and not any(name in BODILY for name, _ in self.headers)
         )
 
@@ -124,7 +207,10 @@ class Doorstep(HttpToolsProtocol):
         self._answered = True
         self.server_state.total_requests += 1
         date = b"".join(b"%s: %s\r\n" % pair for pair in self.server_state.default_headers)
-        self.transport.write(b"".join((head, date, b"\r\n", body)))
+        self.transport.write(b"".join((head, date, b"\r\n", b"" if self.parser.get_method() == b"HEAD" else body)))
+        if not self.parser.should_keep_alive():
+            self.transport.close()
+            return
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def send_400_response(self, msg: str) -> None:
@@ -149,12 +235,15 @@ class Doorstep(HttpToolsProtocol):
         self.transport.close()
 
 
-def options(at_once: AtOnce) -> dict[str, Any]:
+def options(door: socket, at_once: AtOnce, crowded: Crowded) -> dict[str, Any]:
     """How uvicorn is to be run for this. The process may open as many files as the system lets it.
 
-    `at_once` answers a path and the headers that came with it, or None: see `vote.web.posters.Wall`.
+    `door` listens and does not block. `at_once` answers a path and the headers that came with it, or None: see
+    `vote.web.posters.Wall`. `crowded` answers a path when too many are inside, or None for who is let in all the same:
+    see `vote.web.crowd`.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # a sandbox may refuse, and has its own limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return {"http": partial(Doorstep, at_once=at_once), "ws": "none", "backlog": 1024, "timeout_keep_alive": 5}
+    step = partial(Doorstep, door=door, at_once=at_once, crowded=crowded, inside=Inside())
+    return {"http": step, "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -46,6 +48,7 @@ def serve(chosen: Settings, *, host: str, work_here: bool, clock: Clock | None =
 
 def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) -> None:
     contest = _loaded(chosen).contest
+    door = _door(host, chosen.port)
     server: uvicorn.Server | None = None
     app = create_app(
         chosen,
@@ -59,8 +62,6 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
     signal.signal(signal.SIGTERM, lambda *_: None)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=chosen.port,
         # An access log would hold the tokens of confirmation links.
         access_log=False,
         log_config=None,
@@ -69,13 +70,25 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(app.state.wall.at_once),
+        **doorstep.options(door, app.state.wall.at_once, app.state.apology.at_once),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.
     gc.freeze()
     with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has drained
-        server.run()
+        server.run([door])
+
+
+def _door(host: str, port: int) -> socket.socket:
+    """Where people knock, from now on. Raises Misuse."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        door = socket.create_server((host, port), family=family, backlog=doorstep.OUTSIDE)
+    except OSError as problem:
+        why = os.strerror(problem.errno).lower() if problem.errno and problem.errno > 0 else str(problem)
+        raise Misuse(f"{host}, port {port}, cannot be served: {why}.") from problem
+    door.setblocking(False)
+    return door
 
 
 def work(chosen: Settings) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from servers import MailServer, PostgreSQL
 from faults.orders import Orders
 from vote import contests, outbox, schema
 from vote.db import Database
+from vote.editions import Edition
 
 STARTS_WITHIN = 60.0
 MOST_STARTS = 3
@@ -194,26 +195,37 @@ class Site:
 
 
 @contextmanager
-def site(kind: str, folder: Path, library: Path | None) -> Iterator[Site]:
-    """On SQLite one web process, on PostgreSQL two; beside them a worker."""
+def site(
+    kind: str, folder: Path, library: Path | None, *, edition: Edition = ground.EDITION, **more: str
+) -> Iterator[Site]:
+    """On SQLite one web process, on PostgreSQL two; beside them a worker. `more` are settings of theirs."""
     with PostOffice() as post:
         if kind == "sqlite":
-            with _site(f"sqlite:///{folder / 'vote.db'}", 1, folder, library, post) as running:
+            url = f"sqlite:///{folder / 'vote.db'}"
+            with _site(url, 1, folder, library, post, edition, more) as running:
                 yield running
             return
         disk = Orders(library, folder / "disk.orders")
         with PostgreSQL(within=folder, environ=disk.environ) as server:
             server.create("faults")
-            with _site(server.url("faults"), 2, folder, library, post) as running:
+            with _site(server.url("faults"), 2, folder, library, post, edition, more) as running:
                 running.server, running.disk = server, disk
                 yield running
 
 
 @contextmanager
-def _site(url: str, webs: int, folder: Path, library: Path | None, post: PostOffice) -> Iterator[Site]:
+def _site(
+    url: str,
+    webs: int,
+    folder: Path,
+    library: Path | None,
+    post: PostOffice,
+    edition: Edition,
+    more: Mapping[str, str],
+) -> Iterator[Site]:
     with closing(Database(url)) as database:
         schema.upgrade(database)
-        contests.load(database, ground.EDITION, ground.NOW, "the bench")
+        contests.load(database, edition, ground.NOW, "the bench")
     ports = [free_port() for _ in range(webs)]
     settings = {"SMTP_URL": post.url, "VOTE_SCREENING": "off", "VOTE_MIXING_MINUTES": "1", "VOTE_CROWD": "10"}
     public = {"VOTE_PUBLIC_URL": f"http://127.0.0.1:{ports[0]}", "VOTE_SEAL_KEY": ground.SEAL_KEY}
@@ -222,7 +234,7 @@ def _site(url: str, webs: int, folder: Path, library: Path | None, post: PostOff
             name,
             words,
             Orders(library, folder / f"{name}.orders"),
-            race.environ(url, port, **settings, **public),
+            race.environ(url, port, **{**settings, **public, **more}),
             folder,
         )
         for name, words, port in (

@@ -156,21 +156,22 @@ def _poster(version: int, since: datetime, until: datetime, headers: Headers, bo
     kept = [(name, value) for name, value in headers if name not in replaced]
     kept += [(b"cache-control", MAX_AGE), (b"etag", tag), (b"vary", b"Accept-Encoding")]
     packed = gzip.compress(body, mtime=0)
-    plain = _sheet(HTTPStatus.OK, [*kept, _length(body)], body)
+    plain = sheet_of(HTTPStatus.OK, [*kept, _length(body)], body)
     return Poster(
         version,
         since,
         until,
         tag,
-        _sheet(HTTPStatus.NOT_MODIFIED, [pair for pair in kept if pair[0] != b"content-type"], b""),
+        sheet_of(HTTPStatus.NOT_MODIFIED, [pair for pair in kept if pair[0] != b"content-type"], b""),
         plain,
-        _sheet(HTTPStatus.OK, [*kept, (b"content-encoding", b"gzip"), _length(packed)], packed)
+        sheet_of(HTTPStatus.OK, [*kept, (b"content-encoding", b"gzip"), _length(packed)], packed)
         if len(body) > WORTH_PACKING
         else plain,
     )
 
 
-def _sheet(status: HTTPStatus, headers: Headers, body: bytes) -> Sheet:
+def sheet_of(status: HTTPStatus, headers: Headers, body: bytes) -> Sheet:
+    """An answer of these headers, which name the length of the body."""
     lines = (b"%s: %s\r\n" % pair for pair in headers)
     return Sheet(
         {"type": "http.response.start", "status": status.value, "headers": headers},

@@ -1,0 +1,1 @@
+"""Attackers' tools against the real site: see `make scan`."""

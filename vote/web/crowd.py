@@ -1,0 +1,65 @@
+"""What is said at the door to whoever comes when too many are inside: set beforehand, so that saying it is no work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message
+
+from vote import languages, line
+from vote.errors import Unavailable
+from vote.languages import LANGUAGES
+from vote.station import Station
+from vote.web import pages
+from vote.web.forms import Form
+from vote.web.guards import House
+from vote.web.posters import sheet_of
+from vote.web.visits import Visit
+
+AGAIN_SECONDS = 5
+# Who asks here keeps the house: a proxy that were refused would take a crowd for a death.
+LET_IN = frozenset({"/sante", "/pret", "/metrics"})
+
+
+class Apology:
+    """The page that says so, in each language, as a request for the home page would be refused.
+
+    `posted` says which addresses are public pages: these are set once for all who ask, and never too much.
+    """
+
+    def __init__(self, station: Station, posted: Callable[[str], bool]) -> None:
+        self._station, self._posted = station, posted
+        self._set_for: object = None
+        self._wires: dict[str, tuple[bytes, bytes]] = {}
+
+    def at_once(self, path: str) -> tuple[bytes, bytes] | None:
+        """What answers this address, as HTTP/1.1 has it, a date to be added; None for who is let in all the same."""
+        plain, query, _ = path.partition("?")
+        if plain in LET_IN or (not query and self._posted(plain)):
+            return None
+        return self._wires.get(languages.language_of(plain))
+
+    async def keep_up(self) -> None:
+        """Set it anew if anything on it may have changed."""
+        moment = self._station.clock.now().replace(second=0, microsecond=0)
+        state = (self._station.noticeboard.version, moment)
+        if state != self._set_for:
+            self._wires = {lang: await self._set(languages.address("/", lang)) for lang in LANGUAGES}
+            self._set_for = state
+
+    async def _set(self, path: str) -> tuple[bytes, bytes]:
+        nobody = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"nobody")]}
+        station, request = self._station, Request(nobody)
+        visit = Visit(request, station, station.clock.now(), Form())
+        answer: ASGIApp = await pages.refuse(visit, Unavailable(line.FULL, retry_after=AGAIN_SECONDS))
+        told: list[Message] = []
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        await House(answer, secure=station.settings.secure)(nobody, request.receive, send)
+        start, *bodies = told
+        body = b"".join(message.get("body", b"") for message in bodies)
+        return sheet_of(HTTPStatus.SERVICE_UNAVAILABLE, start["headers"], body).wire
