@@ -25,7 +25,8 @@ NEEDED = {"sqlmap": "sqlmap", "haproxy": "haproxy", "ip": "iproute2", "openssl":
 # On a network of its own, where nobody but this machine is: tools that would call home cannot.
 ALONE = ["--net", "sh", "-c", 'ip link set lo up && exec "$@"', "scan"]
 GLANCE = Effort(1, 1, 20, 12, "cookieflags,csp,http_headers,crlf,redirect,methods,exec,xss")
-PEOPLE = ("stranger", "juror", "officer")  # behind the proxy without the second
+PEOPLE = ("stranger", "voter", "juror", "officer")
+BEHIND = ("stranger", "officer")  # the proxy: the same site once more
 SetUp = Callable[[Path], AbstractContextManager[Prey]]
 
 
@@ -87,7 +88,7 @@ def _attack(outcome: Outcome, set_up: SetUp, folder: Path, listener: Listener) -
 
 def _wapiti(outcome: Outcome, prey: Prey, folder: Path, listener: Listener) -> None:
     effort = GLANCE if outcome.quick else Effort(module_seconds=outcome.module_seconds)
-    for who in PEOPLE[:1] if outcome.quick else PEOPLE if prey.plain else PEOPLE[::2]:
+    for who in PEOPLE[:1] if outcome.quick else PEOPLE if prey.plain else BEHIND:
         outcome.runs.append(_told(tools.wapiti(prey, who, effort, listener, folder)))
 
 
