@@ -25,8 +25,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vote import casting, envelope
-from vote.db import insert
 from vote.models import Envelope, RunningCount, Signature, Turnout, Verification
+from vote.rows import insert
 
 PAGE = Path(os.environ["BODY"]).read_bytes() if "BODY" in os.environ else b"-" * 8192
 

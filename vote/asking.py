@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from vote import contests, envelope, marks, outbox, poll_book, throttle
 from vote.casting import LATE, Booth, not_open
-from vote.db import Database, insert, insert_all
+from vote.db import Database
 from vote.errors import Expired, Refusal
 from vote.models import (
     TRIES,
@@ -26,6 +26,7 @@ from vote.models import (
 )
 from vote.outbox import NewLetter
 from vote.proofs import Toll
+from vote.rows import insert, insert_all
 from vote.throttle import Asked
 
 

@@ -13,11 +13,11 @@ from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from vote import merkle
-from vote.db import insert
 from vote.envelope import receipt_code
 from vote.merkle import ReadTile
 from vote.models import Lot, Minute, SealedBallot, SignedCheckpoint, Tile
 from vote.notes import Checkpoint, Signer
+from vote.rows import insert
 
 CHUNK = 5000
 

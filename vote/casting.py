@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, contests, envelope, marks, poll_book, screening, signals, tally
-from vote.db import Database, insert, insert_all
+from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import (
@@ -25,6 +25,7 @@ from vote.models import (
     State,
     Verification,
 )
+from vote.rows import insert, insert_all
 from vote.screening import Arrival
 from vote.tokens import Keys
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +17,16 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Dialect,
-    Insert,
-    LargeBinary,
     TypeDecorator,
     create_engine,
     event,
     make_url,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, NotSupportedError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.orm import Session
 
 from vote.errors import Unavailable
 from vote.languages import Sentence
@@ -43,7 +36,6 @@ GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction tur
 # What a PostgreSQL server says that follows another: to a write (read_only_sql_transaction), and to a transaction that
 # asks for leave to write (feature_not_supported).
 DEMOTED = {"25006", "0A000"}
-MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 AWAY = Sentence(
     "Le bureau de vote est momentanément indisponible ; rien n’a été enregistré. Réessayez dans quelques secondes."
 )
@@ -183,95 +175,6 @@ class Turn:
                 self.waiting.popleft().set()
             else:
                 self._held = False
-
-
-def insert(session: Session, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    """An insert that knows ON CONFLICT, in the dialect of this session."""
-    return insert_in(dialect(session), table)
-
-
-def dialect(session: Session) -> str:
-    """By its name statements are made once and kept: making one costs as much as executing it."""
-    return session.get_bind().dialect.name
-
-
-@cache
-def insert_in(dialect_name: str, table: type[DeclarativeBase]) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
-
-
-def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Insert rows, which all name the same columns, and answer what the statement returns, as the driver gives it.
-
-    Handed to the driver as one long list of values: made by SQLAlchemy a row at a time, it costs more than the commit.
-    """
-    if not rows:
-        return []
-    found: list[Any] = []
-    ready = _ready(statement, session.get_bind().dialect, frozenset(rows[0]))
-    connection, start = session.connection(), 0
-    while start < len(rows):
-        # By powers of two: statements of few sizes are read by the database once, and kept.
-        size = 1 << min(len(rows) - start, ready.most).bit_length() - 1
-        found += _run(connection, ready.text(size), ready.values(rows[start : start + size]))
-        start += size
-    return found
-
-
-def _run(connection: Connection, text: str, values: tuple[Any, ...]) -> Sequence[Any]:
-    if connection.dialect.name != "sqlite":
-        result = connection.exec_driver_sql(text, values)
-        return result.all() if result.returns_rows else []
-    # Straight to the driver: to describe the answer costs SQLAlchemy more than SQLite takes to find it.
-    try:
-        found: list[Any] = connection.connection.cursor().execute(text, values).fetchall()
-    except sqlite3.DatabaseError as problem:
-        raise DBAPIError.instance(text, None, problem, sqlite3.Error, hide_parameters=True) from problem
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Insertion:
-    """An insert of any number of rows, cut open where the rows go; `columns` name each value and say what becomes of
-    it on its way to the driver."""
-
-    before: str
-    row: str
-    after: str
-    columns: Sequence[tuple[str, Callable[[Any], Any] | None]]
-
-    @property
-    def most(self) -> int:
-        return MOST_VALUES // len(self.columns)
-
-    def text(self, size: int) -> str:
-        return f"{self.before}{', '.join([self.row] * size)}{self.after}"
-
-    def values(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
-        return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns])
-
-
-@lru_cache(maxsize=64)
-def _ready(statement: Insert, dialect: Dialect, names: frozenset[str]) -> _Insertion:
-    columns = [column for column in statement.table.columns if column.name in names]
-    text = str(statement.compile(dialect=dialect, column_keys=[column.name for column in columns]))
-    # Between the parts: the one row that SQLAlchemy has written, in which psycopg's names become places.
-    before, row, after = re.split(r"(?<=VALUES )(\((?:[^()]|\([^)]*\))*\))", text, maxsplit=1)
-    return _Insertion(
-        before,
-        re.sub(r"%\(\w+\)s(::[A-Z ]+)?", "%s", row),
-        after,
-        [(column.name, _binder(column.type, dialect)) for column in columns],
-    )
-
-
-def _binder(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """What becomes of a value on its way to the driver; None where it takes the value as it is, as it does bytes."""
-    if isinstance(kind, LargeBinary):
-        return None
-    bind = kind.dialect_impl(dialect).bind_processor(dialect)
-    # The rows of one statement have few moments among them.
-    return lru_cache(maxsize=64)(bind) if bind and isinstance(kind, Instant) else bind
 
 
 def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import Insert, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from vote import marks
-from vote.db import dialect, insert_all, insert_in
 from vote.models import MailHost
+from vote.rows import dialect, insert_all, insert_in
 from vote.tokens import Keys
 
 SECONDS = 3.0

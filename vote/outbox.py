@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Insert, delete, func, select, tuple_, upda
 from sqlalchemy.orm import Session
 
 from vote.addresses import provider
-from vote.db import Database, dialect, insert, insert_all, insert_in
+from vote.db import Database
 from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, OutgoingLetter, PostCount, Staff, Verification
+from vote.rows import dialect, insert, insert_all, insert_in
 
 IN_HAND = timedelta(minutes=5)  # longer than any delivery: past it the postman who had the letter is gone
 DELAYS = (15, 60, 300, 600)  # seconds before the next try; the last one repeats: somebody waits for the code

@@ -18,10 +18,11 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from vote import minutes, outbox, staff
-from vote.db import Database, insert
+from vote.db import Database
 from vote.errors import Expired, Invalid, Unknown
 from vote.languages import Sentence
 from vote.models import Act, Challenge, LetterKind, Passkey, Staff
+from vote.rows import insert
 from vote.staff import Member
 from vote.tokens import encode
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.addresses import Address
-from vote.db import dialect, insert_all, insert_in
 from vote.models import Signature
+from vote.rows import dialect, insert_all, insert_in
 
 SIGNED_AMONG = select(Signature.voter_key).where(
     Signature.contest == bindparam("of"), Signature.voter_key.in_(bindparam("wanted", expanding=True))

@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from vote import contests, mail_hosts, minutes, outbox, signals, tally, words
-from vote.db import Database, insert
+from vote.db import Database
 from vote.editions import Screening
 from vote.errors import Conflict, Unknown
 from vote.languages import Sentence
@@ -32,6 +32,7 @@ from vote.models import (
     State,
     Suspicion,
 )
+from vote.rows import insert
 from vote.signals import BURST, SUSTAINED, Seen
 
 NIGHT = range(0, 6)  # hours at Paris

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from vote import audit, ballot_box, poll_book
-from vote.db import Database, insert
+from vote.db import Database
 from vote.models import Contest, Envelope, Lease, SealedBallot, SignedCheckpoint, State
 from vote.notes import Signer
+from vote.rows import insert
 
 LEASE = "sealer"
 LEASE_LASTS = timedelta(minutes=5)

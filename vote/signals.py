@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from vote.db import dialect, insert_all, insert_in
 from vote.models import Signal
+from vote.rows import dialect, insert_all, insert_in
 
 BURST, SUSTAINED = 10, 1440
 """The spans that are counted: ten minutes and a day, in minutes."""

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from vote import contests, minutes, outbox
 from vote.addresses import Address
-from vote.db import Database, insert
+from vote.db import Database
 from vote.errors import Expired, Invalid, Misuse
 from vote.languages import Sentence
 from vote.models import TRIES, Act, Challenge, LetterKind, Passkey, Role, SignIn, Staff, StaffSession
 from vote.outbox import NewLetter
+from vote.rows import insert
 from vote.tokens import Keys
 
 PURPOSE = "sign-in"

@@ -13,11 +13,12 @@ from sqlalchemy import Insert, func, select, union_all
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, minutes, poll_book
-from vote.db import Database, dialect, insert_all, insert_in
+from vote.db import Database
 from vote.editions import Edition, Laureate
 from vote.envelope import receipt_code
 from vote.languages import Sentence
 from vote.models import Act, Envelope, Minute, RejectedBallot, RunningCount, SealedBallot, Turnout
+from vote.rows import dialect, insert_all, insert_in
 from vote.words import PARIS
 
 
