@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster mutants lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -69,6 +69,9 @@ faults: .venv/.checks ## break everything as people vote, write bench/FAULTS.md;
 cluster: .venv/.checks ## break the production layout as people vote, write bench/CLUSTER.md; ROUNDS=4 of each kind; QUICK=1 a glance
 	@PYTHONPATH=bench:tests $(BIN)/python -m cluster $(if $(QUICK),--rounds 1,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+mutants: .venv/.checks ## change the rules in one place at a time, see what tests notice, write bench/MUTANTS.md; ONLY='vote.audit*' again
+	@$(BIN)/python bench/mutation.py $(if $(ONLY),'$(ONLY)')
+
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9
 	@for lock in "requirements.txt" ".ci/requirements.txt --extra test --constraint requirements.txt"; do \
@@ -89,7 +92,7 @@ sbom: .venv/.runtime ## the software bill of materials of requirements.txt (Cycl
 	    --output-reproducible --output-file sbom.cdx.json
 
 clean: ## remove .venv and what the checks left; var/ and its votes stay
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info
+	rm -rf .venv mutants .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info
 
 .venv/.runtime: requirements.txt pyproject.toml
 	@echo "Installing the application in .venv (under a minute, this time only)…"
