@@ -3,6 +3,7 @@ those."""
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -15,3 +16,8 @@ STATS = Path("mutmut-stats.json")  # what mutmut measured before the first mutan
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     took = json.loads(STATS.read_text(encoding="utf-8"))["duration_by_test"] if STATS.exists() else {}
     items.sort(key=lambda item: float(took.get(item.nodeid, 0)))
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now is shared with the process of every mutant, as long as no collection touches it.
+    gc.freeze()
