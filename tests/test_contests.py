@@ -12,7 +12,7 @@ import pytest
 from crowds import new_sealer
 from nodes import ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from vote import casting, contests, minutes
 from vote.db import Database
@@ -210,3 +210,41 @@ def test_an_act_without_a_proper_reason_is_not_done(database: Database, why: str
 def test_a_contest_that_was_never_loaded_is_said_to_be_missing(database: Database) -> None:
     with database.reading() as session:
         assert "vote edition load" in refused(lambda: contests.read(session, "coup-de-coeur-1789"), Misuse)
+
+
+def test_a_refused_act_says_why_and_to_each_in_their_language(database: Database) -> None:
+    before, long = EDITION.opens_at - SECOND, "x" * (contests.LONGEST_REASON + 1)
+    opens, ends = "it opens on Thursday 7 November 2019 at 00:00", "it is open until Thursday 21 November 2019 at 23:59"
+    moved = "The new deadline must come after today’s (Friday 22 November 2019 at 00:00), by sixty days at most."
+    too_long = "The reason is too long: at most 500 characters."
+
+    def says(act: Callable[[], None], sentence: str, field: str = "") -> None:
+        with pytest.raises(Refusal) as refusal:
+            act()
+        said = {place: told.in_("en").replace("\xa0", " ") for place, told in refusal.value.errors.items()}
+        assert said == {field: sentence}
+
+    says(lambda: close(database, before), f"A close is possible only during the vote; {opens}.")
+    says(lambda: close(database, why=" "), "Give the reason for this act: it goes into the minutes.", "reason")
+    says(lambda: close(database, why=long), too_long, "reason")
+    says(lambda: extend(database, END + DAY, END), "An extension is possible only during the vote; it is closed.")
+    says(lambda: extend(database, END), moved, "until")
+    says(lambda: publish(database, MORNING), f"Publication awaits the close; {ends}.")
+    vote(database, "ilot-femmes")
+    with database.writing() as session:
+        session.execute(update(Envelope).values(suspicion=b"s"))
+    says(lambda: publish(database), "Publication awaits a decision about 1 ballot set aside.")
+    with database.writing() as session:
+        session.execute(update(Envelope).values(suspicion=None))
+        session.execute(update(RunningCount).values(votes=2))
+    says(
+        lambda: publish(database),
+        "Publication is suspended: some figures do not agree. Tell the operator. "
+        "1 signature in the poll book, 1 ballot, 2 in the running count, 0 set aside, 0 rejected: they do not agree. "
+        "The running count is not that of the ballots.",
+    )
+    with database.writing() as session:
+        session.execute(update(RunningCount).values(votes=1))
+    publish(database)
+    says(lambda: publish(database), "The results are already published.")
+    says(lambda: close(database), "A close is possible only during the vote; the results are published.")

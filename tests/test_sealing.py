@@ -179,3 +179,14 @@ def test_a_sealed_ballot_is_found_again_by_whoever_repeats_the_confirmation(data
 def test_the_box_keeps_its_name_whatever_the_port() -> None:
     names = {station.sealer_for(f"http://127.0.0.1:{port}", b"k" * 32, CONTEST).signer.name for port in (8000, 8001)}
     assert names == {f"127.0.0.1/{CONTEST}"}
+
+
+def test_a_ballot_that_no_checkpoint_covers_yet_has_no_place_to_show(database: Database) -> None:
+    lot(database, range(10), MORNING)
+    late = [(bytes(9) + bytes([number]), "ilot-femmes", bytes(32)) for number in range(2)]
+    with database.writing() as session:
+        assert ballot_box.append(session, CONTEST, late, LATER) == 12
+        assert [ballot_box.find(session, CONTEST, code) for code, *_ in late] == [None, None]
+        ballot_box.sign_checkpoint(session, CONTEST, new_sealer().signer, LATER)
+        places = [ballot_box.find(session, CONTEST, code) for code, *_ in late]
+    assert [(place.position, place.lot, place.size) for place in places if place] == [(10, 2, 12), (11, 2, 12)]
