@@ -81,6 +81,10 @@ def test_the_state_is_what_the_clock_says_with_no_job_run(database: Database) ->
 def test_loading_the_same_edition_again_changes_nothing(database: Database) -> None:
     assert load(database, EDITION) == "unchanged"
     assert lines(database) == [Act.EDITION]
+    line = latest(database)
+    assert (line.why, line.before) == ("Première publication de l’édition.", None)
+    slugs = [laureate.slug for laureate in EDITION.laureates]
+    assert line.after == {"digest": EDITION.digest, "laureates": slugs}
 
 
 def test_nodes_that_load_an_edition_at_once_create_it_once(database: Database) -> None:
@@ -96,7 +100,7 @@ def test_a_corrected_text_is_a_minute_that_names_what_changed(database: Database
     corrected = replace(EDITION, question=Text("Qui ?", "Who?"), laureates=(first, *EDITION.laureates[1:]))
     assert load(database, corrected) == "changed"
     line = latest(database)
-    assert (line.act, line.who, line.at) == (Act.EDITION, "l’opérateur", MORNING)
+    assert (line.act, line.who, line.at, line.why) == (Act.EDITION, "l’opérateur", MORNING, "Correction de l’édition.")
     assert line.before == {"digest": EDITION.digest}
     changed = ["laureates[0].summary.fr", "question.en", "question.fr"]
     assert line.after == {"digest": corrected.digest, "changed": changed}
@@ -107,11 +111,15 @@ def test_a_corrected_text_is_a_minute_that_names_what_changed(database: Database
 def test_the_list_of_laureates_may_change_until_a_ballot_is_cast(database: Database) -> None:
     fewer = replace(EDITION, laureates=EDITION.laureates[:2])
     assert load(database, fewer) == "changed"
+    after = latest(database).after
+    assert after is not None
+    assert after["changed"] == ["laureates"]
     with database.reading() as session:
         slugs = set(session.scalars(select(Laureate.slug)))
     assert slugs == {laureate.slug for laureate in fewer.laureates}
     vote(database, fewer.laureates[0].slug)
-    assert "laureates" in refused(lambda: load(database, EDITION), Misuse)
+    wanted = "The list of laureates cannot change: ballots have been cast for the one in the database."
+    assert refused(lambda: load(database, EDITION), Misuse) == wanted
     assert contests.edition_of(contest(database).edition) == fewer
 
 
@@ -125,7 +133,8 @@ def test_the_dates_of_the_edition_may_change_until_a_ballot_is_cast(database: Da
     assert load(database, later) == "changed"
     assert contest(database).closes_at == END + DAY
     vote(database, "ilot-femmes")
-    assert "vote contest extend" in refused(lambda: load(database, EDITION), Misuse)
+    wanted = "The dates cannot change by the edition once voting has begun: use `vote contest extend`."
+    assert refused(lambda: load(database, EDITION), Misuse) == wanted
     assert contest(database).closes_at == END + DAY
 
 
@@ -149,6 +158,7 @@ def test_a_closure_is_for_an_open_contest_and_on_the_record(database: Database) 
     close(database, MORNING, "  Une   panne\ngénérale ")
     line = latest(database)
     assert (line.act, line.who, line.why, line.at) == (Act.CLOSURE, "le bureau", "Une panne générale", MORNING)
+    assert line.before == {"closes_at": "2019-11-21T23:00:00+00:00"}
     assert line.after == {"closed_at": "2019-11-18T09:00:00+00:00"}
     refused(lambda: close(database), Conflict)
     assert contest(database).ended_at == MORNING
@@ -197,6 +207,12 @@ def test_a_publication_waits_for_the_figures_to_agree(database: Database, damage
     assert lines(database) == [Act.EDITION]
 
 
+def test_a_reason_may_be_as_long_as_is_said(database: Database) -> None:
+    longest = "x" * contests.LONGEST_REASON
+    close(database, why=f" {longest} ")
+    assert latest(database).why == longest
+
+
 @pytest.mark.parametrize("why", ["", " \n\t ", "x" * (contests.LONGEST_REASON + 1)])
 def test_an_act_without_a_proper_reason_is_not_done(database: Database, why: str) -> None:
     refused(lambda: close(database, why=why), Invalid)
@@ -209,7 +225,8 @@ def test_an_act_without_a_proper_reason_is_not_done(database: Database, why: str
 
 def test_a_contest_that_was_never_loaded_is_said_to_be_missing(database: Database) -> None:
     with database.reading() as session:
-        assert "vote edition load" in refused(lambda: contests.read(session, "coup-de-coeur-1789"), Misuse)
+        wanted = "The contest 'coup-de-coeur-1789' is not in this database: run `vote edition load` first."
+        assert refused(lambda: contests.read(session, "coup-de-coeur-1789"), Misuse) == wanted
 
 
 def test_a_refused_act_says_why_and_to_each_in_their_language(database: Database) -> None:
