@@ -235,12 +235,20 @@ def test_the_two_quickest_steps_are_one(database: Database, first: int, second: 
 
 
 def test_the_votes_of_an_arrival_are_counted_once_for_each_of_its_marks(database: Database) -> None:
-    arrivals: Sequence[Arrival] = [Arrival(NETWORK, SMALL, 3, host=SERVER), Arrival(NETWORK, SMALL, 4, host=SERVER)]
+    other = Domain("town.example.org", b"other", private=True, throwaway=False)
+    arrivals: Sequence[Arrival] = [
+        Arrival(NETWORK, SMALL, 3, host=SERVER),
+        Arrival(NETWORK, SMALL, 4, host=SERVER),
+        Arrival(NETWORK, other, 3),
+        Arrival(NETWORK, KNOWN, 3),
+        Arrival(NETWORK, None, 3),
+        Arrival(None, None, 3),
+    ]
     with database.writing() as session:
         screening.suspect(session, CONTEST, EVERYBODY, FIGURES, arrivals, MORNING)
         counted = signals.count(session, {mark: Seen() for mark in (NETWORK, HERE, SERVER.mark, EVERYBODY)}, MORNING)
-    both = {3: 1, 4: 1}
     for span in (signals.BURST, signals.SUSTAINED):
-        assert counted[HERE, span] == seen(both)
-        for mark in (NETWORK, SERVER.mark, EVERYBODY):
-            assert counted[mark, span] == seen(both, private=2, hosted=2, domains=1)
+        assert counted[HERE, span] == seen({3: 2, 4: 1})
+        assert counted[SERVER.mark, span] == seen({3: 1, 4: 1}, private=2, hosted=2, domains=1)
+        assert counted[NETWORK, span] == seen({3: 4, 4: 1}, private=3, hosted=2, domains=2)
+        assert counted[EVERYBODY, span] == seen({3: 5, 4: 1}, private=3, hosted=2, domains=2)
