@@ -69,8 +69,8 @@ faults: .venv/.checks ## break everything as people vote, write bench/FAULTS.md;
 cluster: .venv/.checks ## break the production layout as people vote, write bench/CLUSTER.md; ROUNDS=4 of each kind; QUICK=1 a glance
 	@PYTHONPATH=bench:tests $(BIN)/python -m cluster $(if $(QUICK),--rounds 1,--write) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-mutants: .venv/.checks ## change the rules in one place at a time, see what tests notice, write bench/MUTANTS.md; ONLY='vote.audit*' again
-	@$(BIN)/python bench/mutation.py $(if $(ONLY),'$(ONLY)')
+mutants: .venv/.checks ## change the rules in one place at a time, see what tests notice, write bench/MUTANTS.md; AGAIN=1 who lives
+	@$(BIN)/python bench/mutation.py $(if $(AGAIN),--again)
 
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9

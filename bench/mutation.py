@@ -30,6 +30,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 
 HERE = Path(__file__).parent
 REPORT, REASONS, COPY = HERE / "MUTANTS.md", HERE / "mutants.toml", Path("mutants")
+SECONDS = "seconds"  # how long each go took, one a line
 ENDS = {"killed": "killed", "caught by type check": "refused by mypy", "timeout": "timed out"}
 ALIVE = "survived"
 WORDS = re.compile(r"\w+|\W")
@@ -57,37 +58,54 @@ class Mutant:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutation", description=str(__doc__).splitlines()[0])
-    parser.add_argument("names", nargs="*", help="try only these again, such as 'vote.audit*', and write no report")
+    parser.add_argument("--again", action="store_true", help="keep those that died in the last run, try the others")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (%(default)s)")
     parser.add_argument("--read", action="store_true", help="only read what the last run left in mutants/")
     asked = parser.parse_args()
-    began = time.monotonic()
     if not asked.read:
-        run(asked.names, asked.workers)
+        run(asked.workers, again=asked.again)
     mutants = list(read())
     groups = tomllib.loads(REASONS.read_text(encoding="utf-8"))["left"]
-    if not asked.names and not asked.read:
-        REPORT.write_text(report(mutants, groups, time.monotonic() - began), encoding="utf-8")
+    if not asked.read:
+        REPORT.write_text(report(mutants, groups), encoding="utf-8")
     return complain(mutants, groups)
 
 
-def run(names: Sequence[str], workers: int) -> None:
-    """Try mutants: all of them, from nothing, where no names are given."""
-    if not names:
+def run(workers: int, *, again: bool) -> None:
+    """From nothing; or `again`, where mutmut tries what it has no verdict on: those that lived, and what is new."""
+    if again:
+        for found in results():
+            found.exit_code_by_key |= dict.fromkeys(
+                name for name, code in found.exit_code_by_key.items() if lives(code)
+            )
+            found.save()
+    else:
         shutil.rmtree(COPY, ignore_errors=True)
-    tools = Path(sys.executable).parent
+    tools, began = Path(sys.executable).parent, time.monotonic()
     given = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(HERE)}
-    command = [str(tools / "mutmut"), "run", "--max-children", str(workers), *names]
+    command = [str(tools / "mutmut"), "run", "--max-children", str(workers)]
     subprocess.run(command, check=True, env={**os.environ, **given})
+    with (COPY / SECONDS).open("a") as file:
+        file.write(f"{time.monotonic() - began:.0f}\n")
 
 
-def read() -> Iterator[Mutant]:
+def results() -> Iterator[SourceFileMutationData]:
     for path in walk_mutatable_files():
         found = SourceFileMutationData(path=path)
         found.load()
+        yield found
+
+
+def lives(code: int | None) -> bool:
+    return status_by_exit_code[code] not in ENDS
+
+
+def read() -> Iterator[Mutant]:
+    for found in results():
+        path = Path(found.path)
         for name, code in found.exit_code_by_key.items():
-            end = ENDS.get(status_by_exit_code[code], ALIVE)
-            yield Mutant(path.stem, end, describe(name, path) if end == ALIVE else "")
+            end, change = (ALIVE, describe(name, path)) if lives(code) else (ENDS[status_by_exit_code[code]], "")
+            yield Mutant(path.stem, end, change)
 
 
 def describe(name: str, path: Path) -> str:
@@ -109,12 +127,14 @@ def shared(one: Sequence[str], other: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def report(mutants: Sequence[Mutant], groups: Sequence[dict[str, Any]], seconds: float) -> str:
+def report(mutants: Sequence[Mutant], groups: Sequence[dict[str, Any]]) -> str:
+    goes = [int(line) for line in (COPY / SECONDS).read_text().split()]
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     names = ("mutmut", "mypy", "pytest", "sqlalchemy")
     lines = [
         HEAD,
-        f"{datetime.now(UTC):%d %B %Y}, {seconds / 60:.0f} minutes on {os.cpu_count()} × "
+        f"{datetime.now(UTC):%d %B %Y}, "
+        f"{sum(goes) / 60:.0f} minutes in {len(goes)} go{'es' * (len(goes) > 1)} on {os.cpu_count()} × "
         f"{model[1] if model else platform.machine()}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in names)
         + ".\n",
