@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from nodes import KEYS
 from people import CONTEST, EDITION, MORNING
-from sqlalchemy import select
+from sqlalchemy import select, update
 from test_screening import HOME, HOUR, SCHOOL, aside_for_pace, counted, decide, here, human, suspicions, vote
 
 from vote import marks, minutes, screening, signals, tally
@@ -108,6 +108,20 @@ def test_the_minute_of_a_decision_names_rule_and_domain_and_binds_the_ballots(
         "codes": tally.digest(codes), **named,
     }  # fmt: skip
     assert (suspicion.decided_at, suspicion.verdict, len(suspicion.id)) == (MORNING + HOUR, Act.REJECTION, 16)
+
+
+def test_the_minute_of_a_decision_on_a_mail_host_names_the_server(here: Booth) -> None:
+    vote(here, "a", domain="yopmail.com")
+    with here.database.writing() as session:
+        opened = {"rule": Rule.HOSTS, "domain": None, "host": b"host", "name": "mail.example.org"}
+        session.execute(update(Suspicion).values(opened))
+    decide(here, Act.REJECTION)
+    with here.database.reading() as session:
+        after = minutes.read(session, CONTEST)[-1].after
+    assert after is not None
+    assert {name: after[name] for name in after.keys() - {"suspicion", "codes"}} == {
+        "rule": "hosts", "count": 1, "host": "mail.example.org",
+    }  # fmt: skip
 
 
 def test_ballots_under_other_marks_are_left_where_they_are(here: Booth) -> None:
