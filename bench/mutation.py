@@ -31,8 +31,13 @@ from mutmut.utils.file_utils import walk_mutatable_files
 HERE = Path(__file__).parent
 REPORT, REASONS, COPY = HERE / "MUTANTS.md", HERE / "mutants.toml", Path("mutants")
 SECONDS = "seconds"  # how long each go took, one a line
-ENDS = {"killed": "killed", "caught by type check": "refused by mypy", "timeout": "timed out"}
-ALIVE = "survived"
+DEAD, ALIVE, UNTRIED = ("killed", "refused by mypy"), "survived", "not tried"
+ENDS = {
+    "killed": "killed",
+    "caught by type check": "refused by mypy",
+    "timeout": "timed out",
+    "not checked": UNTRIED,
+}
 WORDS = re.compile(r"\w+|\W")
 FUNCTION = re.compile(r"^vote\.|(?<=\.)x_|(?<=\.)xǁ|__mutmut_\d+$")
 AROUND = 40  # characters that are shown before and after a change
@@ -72,12 +77,11 @@ def main() -> int:
 
 
 def run(workers: int, *, again: bool) -> None:
-    """From nothing; or `again`, where mutmut tries what it has no verdict on: those that lived, and what is new."""
+    """From nothing; or `again`, where mutmut tries what it has no verdict on: what did not die, and what is new."""
     if again:
         for found in results():
-            found.exit_code_by_key |= dict.fromkeys(
-                name for name, code in found.exit_code_by_key.items() if lives(code)
-            )
+            left = [name for name, code in found.exit_code_by_key.items() if end_of(code) not in DEAD]
+            found.exit_code_by_key |= dict.fromkeys(left)
             found.save()
     else:
         shutil.rmtree(COPY, ignore_errors=True)
@@ -96,16 +100,16 @@ def results() -> Iterator[SourceFileMutationData]:
         yield found
 
 
-def lives(code: int | None) -> bool:
-    return status_by_exit_code[code] not in ENDS
+def end_of(code: int | None) -> str:
+    return ENDS.get(status_by_exit_code[code], ALIVE)
 
 
 def read() -> Iterator[Mutant]:
     for found in results():
         path = Path(found.path)
         for name, code in found.exit_code_by_key.items():
-            end, change = (ALIVE, describe(name, path)) if lives(code) else (ENDS[status_by_exit_code[code]], "")
-            yield Mutant(path.stem, end, change)
+            end = end_of(code)
+            yield Mutant(path.stem, end, describe(name, path) if end == ALIVE else "")
 
 
 def describe(name: str, path: Path) -> str:
@@ -151,7 +155,8 @@ def report(mutants: Sequence[Mutant], groups: Sequence[dict[str, Any]]) -> str:
 
 
 def table(mutants: Sequence[Mutant]) -> list[str]:
-    ends = [*ENDS.values(), ALIVE]
+    found = {one.end for one in mutants}
+    ends = [end for end in (*ENDS.values(), ALIVE) if end in found]
     lines = ["| module | mutants | " + " | ".join(ends) + " |", "|---|" + "---|" * (len(ends) + 1)]
     for module in [*dict.fromkeys(one.module for one in mutants), "all"]:
         mine = Counter(one.end for one in mutants if module in (one.module, "all"))
@@ -169,7 +174,10 @@ def complain(mutants: Sequence[Mutant], groups: Sequence[dict[str, Any]]) -> int
     for title, changes in (("Survives without a reason:", left - known), ("Survives no more:", known - left)):
         if changes:
             print(title, *(f"    '''{change}'''," for change in sorted(changes)), sep="\n")
-    return 1 if left != known else 0
+    untried = sum(one.end == UNTRIED for one in mutants)
+    if untried:
+        print(f"Not tried: {untried}. `make mutants AGAIN=1` goes on.")
+    return 1 if untried or left != known else 0
 
 
 if __name__ == "__main__":

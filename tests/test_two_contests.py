@@ -100,7 +100,7 @@ def test_each_box_holds_and_proves_its_own_ballots_alone(both: Both) -> None:
                 assert place.lot == 1 + place.position // VOTERS[contest]
                 leaf = ballot_box.leaf_hash(code, place.commitment)
                 assert merkle.includes(leaf, place.position, size, list(place.proof), points[-1].root)
-            with pytest.raises(ValueError, match="^the box is not that large$"):
+            with pytest.raises(ValueError, match=r"^the box is not that large$"):
                 ballot_box.consistency(session, CONTEST, 0, 2 * VOTERS[CONTEST] + 1)
 
 
