@@ -10,9 +10,11 @@ from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, update
 from test_screening import HOME, HOUR, SCHOOL, aside_for_pace, counted, decide, here, human, suspicions, vote
 
-from vote import marks, minutes, screening, signals, tally
+from vote import mail_hosts, marks, minutes, screening, signals, tally
 from vote.casting import Booth
+from vote.mail_hosts import Host
 from vote.models import Act, Envelope, Rule, Suspicion
+from vote.signals import Seen
 
 __all__ = ["here"]  # the fixture: whatever happened, the audit finds nothing
 
@@ -122,6 +124,22 @@ def test_the_minute_of_a_decision_on_a_mail_host_names_the_server(here: Booth) -
     assert {name: after[name] for name in after.keys() - {"suspicion", "codes"}} == {
         "rule": "hosts", "count": 1, "host": "mail.example.org",
     }  # fmt: skip
+
+
+def test_a_mail_host_takes_with_it_what_came_from_its_domains_and_nothing_else(here: Booth) -> None:
+    """Also those of its domains that were not looked up yet when their ballots were cast."""
+    vote(here, "a", domain="one.example.org")
+    vote(here, "b", domain="two.example.org")
+    server, other = Host(b"server", "mail.example.net"), Host(b"other", "mail.example.com")
+    found = {"one.example.org": server, "two.example.org": other, "three.example.org": server}
+    with here.database.writing() as session:
+        mail_hosts.keep(session, KEYS, found, MORNING)
+        signals.count(session, {marks.contest(KEYS, CONTEST): Seen(hosted=9_000)}, MORNING - timedelta(days=1))
+        busy = Seen(hosted=30, domains=EDITION.figures.hosts_least, gaps=[0, 5, 5, 5, 5, 5, 5, 0])
+        signals.count(session, {server.mark: busy}, MORNING)
+    assert vote(here, "c", domain="three.example.org", at=MINUTE).aside
+    assert suspicions(here) == [(Rule.HOSTS, 2)]
+    assert counted(here) == {"ilot-femmes": 1}
 
 
 def test_ballots_under_other_marks_are_left_where_they_are(here: Booth) -> None:
