@@ -10,11 +10,11 @@ from nodes import KEYS, ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, update
 
-from vote import casting, contests
+from vote import casting, contests, screening
 from vote.casting import Booth, Confirmation, Receipt, WrongCode
 from vote.db import Database
 from vote.errors import Refusal
-from vote.models import TRIES, VERIFICATION_LASTS, Envelope, Verification
+from vote.models import TRIES, VERIFICATION_LASTS, Act, Envelope, Verification
 
 SECOND = timedelta(seconds=1)
 EXHAUSTED = "Five wrong codes were typed: ask for a new e-mail, or open the link in the one you received."
@@ -116,3 +116,7 @@ def test_a_receipt_is_found_again_with_what_became_of_its_ballot(here: Booth, da
         stored = session.get_one(Envelope, aside.ballot_code)
         assert (stored.gap, stored.network, stored.domain is None) == (0, None, False)
         assert session.get_one(Envelope, kept.ballot_code).domain is None
+    with database.reading() as session:
+        (group,) = screening.groups(session, CONTEST)
+    screening.decide(database, CONTEST, group.suspicion.id, Act.REJECTION, who="le bureau", why="Essai", at=MORNING)
+    assert casting.confirm(screened, [aside], MORNING) == [Receipt(aside.ballot_code, repeated=True, aside=True)]

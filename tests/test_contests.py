@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -162,6 +163,21 @@ def test_a_closure_is_for_an_open_contest_and_on_the_record(database: Database) 
     assert line.after == {"closed_at": "2019-11-18T09:00:00+00:00"}
     refused(lambda: close(database), Conflict)
     assert contest(database).ended_at == MORNING
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_the_record_is_in_universal_time_wherever_the_machine_stands(database: Database) -> None:
+    close(database)
+    assert latest(database).after == {"closed_at": "2019-11-18T09:00:00+00:00"}
 
 
 def test_an_extension_goes_later_by_sixty_days_at_most(database: Database) -> None:

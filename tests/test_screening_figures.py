@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from nodes import KEYS
-from people import CONTEST, MORNING
+from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select
 
-from vote import marks, screening, signals
+from vote import contests, marks, screening, signals
 from vote.db import Database
 from vote.editions import Screening
 from vote.mail_hosts import Host
 from vote.marks import Domain
-from vote.models import Rule, Suspicion
+from vote.models import Act, Rule, Suspicion
 from vote.screening import Arrival
 from vote.signals import Seen
 
@@ -162,6 +163,32 @@ def test_where_a_mail_host_becomes_conspicuous(
     }
     found = opened(database, Arrival(None, SMALL, 3, host=SERVER), {}, today)
     assert found == ([] if usual is None else told(Rule.HOSTS, in_all, 10, usual))
+
+
+@pytest.mark.parametrize(
+    ("contest", "verdict", "aside"),
+    [
+        (CONTEST, Act.REJECTION, True),
+        (CONTEST, Act.ADMISSION, False),
+        (CONTEST, None, False),
+        ("elsewhere", Act.REJECTION, False),
+    ],
+)
+def test_what_officers_rejected_is_no_past_of_a_mail_host(
+    database: Database, contest: str, verdict: Act | None, aside: bool
+) -> None:
+    contests.load(database, replace(EDITION, contest="elsewhere"), MORNING, "l’opérateur")
+    with database.writing() as session:
+        days_before = {SERVER.mark: seen({}, hosted=500), EVERYBODY: seen({}, hosted=9_000)}
+        signals.count(session, days_before, MORNING - DAY)
+        earlier = Suspicion(
+            id=b"e" * 16, contest=contest, rule=Rule.HOSTS, host=SERVER.mark, gap=7, name=SERVER.name, facts={},
+            at=MORNING - DAY, verdict=verdict,
+        )  # fmt: skip
+        session.add(earlier)
+    today = {SERVER.mark: seen(people(30), hosted=30, domains=8), EVERYBODY: seen(people(30), hosted=30)}
+    found = opened(database, Arrival(None, SMALL, 3, host=SERVER), {}, today)
+    assert len(found) == 1 + aside
 
 
 @pytest.mark.parametrize(
