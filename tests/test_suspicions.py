@@ -47,6 +47,13 @@ def test_each_doubt_is_a_suspicion_of_its_own_which_others_of_its_kind_join(here
     assert suspicions(here) == [(Rule.TRAP, 2), (Rule.UNPROVED, 1)]
 
 
+def test_a_doubt_is_one_about_ballots_of_one_network(here: Booth) -> None:
+    for name, host in (("a", HOME), ("b", SCHOOL)):
+        assert vote(here, name, doubt=Rule.TRAP, host=host).aside
+        assert vote(here, f"{name} again", before=EDITION.figures.per_browser, host=host).aside
+    assert sorted(suspicions(here)) == [(Rule.BROWSER, 1)] * 2 + [(Rule.TRAP, 1)] * 2
+
+
 def test_marks_that_wait_are_asked_about_once_whatever_other_rule_holds(here: Booth) -> None:
     for number in range(45):
         vote(here, f"a{number}", domain=f"domain{number % 9}.example.net", seconds=15, at=timedelta(seconds=number))
