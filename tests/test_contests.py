@@ -15,7 +15,7 @@ from nodes import ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, update
 
-from vote import casting, contests, minutes
+from vote import casting, contests, minutes, sealing, tally
 from vote.db import Database
 from vote.editions import Edition, Text
 from vote.errors import Conflict, Invalid, Misuse, Refusal
@@ -221,6 +221,25 @@ def test_a_publication_waits_for_the_figures_to_agree(database: Database, damage
     assert "ne concordent pas" in refused(lambda: publish(database), Conflict)
     assert contest(database).published_at is None
     assert lines(database) == [Act.EDITION]
+
+
+def test_the_marks_are_others_after_each_thing_that_pages_show(database: Database) -> None:
+    def marks() -> object:
+        with database.reading() as session:
+            return contests.marks(session, CONTEST)
+
+    seen = [marks()]
+    assert marks() == seen[0]
+    sealing.seal(database, new_sealer(), MORNING)
+    seen.append(marks())
+    tally.consult(database, CONTEST, EDITION, who="Alix", at=MORNING)
+    seen.append(marks())
+    with database.writing() as session:
+        session.execute(update(Contest).values(closes_at=END + DAY))
+    seen.append(marks())
+    assert len(set(seen)) == 4
+    with database.reading() as session:
+        assert contests.marks(session, "elsewhere") is None
 
 
 def test_a_reason_may_be_as_long_as_is_said(database: Database) -> None:
