@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster scan overload lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster scan overload mutants lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -76,6 +76,9 @@ scan: .venv/.checks ## wapiti and sqlmap on every address as people vote, two mi
 overload: .venv/.checks ## offer four times what one web process can serve, write bench/OVERLOAD.md; QUICK=1 in half a minute
 	@$(BIN)/python bench/overload.py $(if $(QUICK),--quick)
 
+mutants: .venv/.checks ## change the rules in one place at a time, see what tests notice, write bench/MUTANTS.md; AGAIN=1 who lives
+	@$(BIN)/python bench/mutation.py $(if $(AGAIN),--again)
+
 lock: .venv/.runtime ## remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@$(INSTALL) uv==0.13.9
 	@for lock in "requirements.txt" ".ci/requirements.txt --extra test --constraint requirements.txt"; do \
@@ -96,7 +99,7 @@ sbom: .venv/.runtime ## the software bill of materials of requirements.txt (Cycl
 	    --output-reproducible --output-file sbom.cdx.json
 
 clean: ## remove .venv and what the checks left; var/ and its votes stay
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info
+	rm -rf .venv mutants .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov *.egg-info
 
 .venv/.runtime: requirements.txt pyproject.toml
 	@echo "Installing the application in .venv (under a minute, this time only)…"

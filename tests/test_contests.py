@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,9 +13,9 @@ import pytest
 from crowds import new_sealer
 from nodes import ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from vote import casting, contests, minutes
+from vote import casting, contests, minutes, sealing, tally
 from vote.db import Database
 from vote.editions import Edition, Text
 from vote.errors import Conflict, Invalid, Misuse, Refusal
@@ -81,6 +82,10 @@ def test_the_state_is_what_the_clock_says_with_no_job_run(database: Database) ->
 def test_loading_the_same_edition_again_changes_nothing(database: Database) -> None:
     assert load(database, EDITION) == "unchanged"
     assert lines(database) == [Act.EDITION]
+    line = latest(database)
+    assert (line.why, line.before) == ("Première publication de l’édition.", None)
+    slugs = [laureate.slug for laureate in EDITION.laureates]
+    assert line.after == {"digest": EDITION.digest, "laureates": slugs}
 
 
 def test_nodes_that_load_an_edition_at_once_create_it_once(database: Database) -> None:
@@ -96,7 +101,7 @@ def test_a_corrected_text_is_a_minute_that_names_what_changed(database: Database
     corrected = replace(EDITION, question=Text("Qui ?", "Who?"), laureates=(first, *EDITION.laureates[1:]))
     assert load(database, corrected) == "changed"
     line = latest(database)
-    assert (line.act, line.who, line.at) == (Act.EDITION, "l’opérateur", MORNING)
+    assert (line.act, line.who, line.at, line.why) == (Act.EDITION, "l’opérateur", MORNING, "Correction de l’édition.")
     assert line.before == {"digest": EDITION.digest}
     changed = ["laureates[0].summary.fr", "question.en", "question.fr"]
     assert line.after == {"digest": corrected.digest, "changed": changed}
@@ -107,11 +112,15 @@ def test_a_corrected_text_is_a_minute_that_names_what_changed(database: Database
 def test_the_list_of_laureates_may_change_until_a_ballot_is_cast(database: Database) -> None:
     fewer = replace(EDITION, laureates=EDITION.laureates[:2])
     assert load(database, fewer) == "changed"
+    after = latest(database).after
+    assert after is not None
+    assert after["changed"] == ["laureates"]
     with database.reading() as session:
         slugs = set(session.scalars(select(Laureate.slug)))
     assert slugs == {laureate.slug for laureate in fewer.laureates}
     vote(database, fewer.laureates[0].slug)
-    assert "laureates" in refused(lambda: load(database, EDITION), Misuse)
+    wanted = "The list of laureates cannot change: ballots have been cast for the one in the database."
+    assert refused(lambda: load(database, EDITION), Misuse) == wanted
     assert contests.edition_of(contest(database).edition) == fewer
 
 
@@ -125,7 +134,8 @@ def test_the_dates_of_the_edition_may_change_until_a_ballot_is_cast(database: Da
     assert load(database, later) == "changed"
     assert contest(database).closes_at == END + DAY
     vote(database, "ilot-femmes")
-    assert "vote contest extend" in refused(lambda: load(database, EDITION), Misuse)
+    wanted = "The dates cannot change by the edition once voting has begun: use `vote contest extend`."
+    assert refused(lambda: load(database, EDITION), Misuse) == wanted
     assert contest(database).closes_at == END + DAY
 
 
@@ -149,9 +159,25 @@ def test_a_closure_is_for_an_open_contest_and_on_the_record(database: Database) 
     close(database, MORNING, "  Une   panne\ngénérale ")
     line = latest(database)
     assert (line.act, line.who, line.why, line.at) == (Act.CLOSURE, "le bureau", "Une panne générale", MORNING)
+    assert line.before == {"closes_at": "2019-11-21T23:00:00+00:00"}
     assert line.after == {"closed_at": "2019-11-18T09:00:00+00:00"}
     refused(lambda: close(database), Conflict)
     assert contest(database).ended_at == MORNING
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_the_record_is_in_universal_time_wherever_the_machine_stands(database: Database) -> None:
+    close(database)
+    assert latest(database).after == {"closed_at": "2019-11-18T09:00:00+00:00"}
 
 
 def test_an_extension_goes_later_by_sixty_days_at_most(database: Database) -> None:
@@ -197,6 +223,31 @@ def test_a_publication_waits_for_the_figures_to_agree(database: Database, damage
     assert lines(database) == [Act.EDITION]
 
 
+def test_the_marks_are_others_after_each_thing_that_pages_show(database: Database) -> None:
+    def marks() -> object:
+        with database.reading() as session:
+            return contests.marks(session, CONTEST)
+
+    seen = [marks()]
+    assert marks() == seen[0]
+    sealing.seal(database, new_sealer(), MORNING)
+    seen.append(marks())
+    tally.consult(database, CONTEST, EDITION, who="Alix", at=MORNING)
+    seen.append(marks())
+    with database.writing() as session:
+        session.execute(update(Contest).values(closes_at=END + DAY))
+    seen.append(marks())
+    assert len(set(seen)) == 4
+    with database.reading() as session:
+        assert contests.marks(session, "elsewhere") is None
+
+
+def test_a_reason_may_be_as_long_as_is_said(database: Database) -> None:
+    longest = "x" * contests.LONGEST_REASON
+    close(database, why=f" {longest} ")
+    assert latest(database).why == longest
+
+
 @pytest.mark.parametrize("why", ["", " \n\t ", "x" * (contests.LONGEST_REASON + 1)])
 def test_an_act_without_a_proper_reason_is_not_done(database: Database, why: str) -> None:
     refused(lambda: close(database, why=why), Invalid)
@@ -209,4 +260,43 @@ def test_an_act_without_a_proper_reason_is_not_done(database: Database, why: str
 
 def test_a_contest_that_was_never_loaded_is_said_to_be_missing(database: Database) -> None:
     with database.reading() as session:
-        assert "vote edition load" in refused(lambda: contests.read(session, "coup-de-coeur-1789"), Misuse)
+        wanted = "The contest 'coup-de-coeur-1789' is not in this database: run `vote edition load` first."
+        assert refused(lambda: contests.read(session, "coup-de-coeur-1789"), Misuse) == wanted
+
+
+def test_a_refused_act_says_why_and_to_each_in_their_language(database: Database) -> None:
+    before, long = EDITION.opens_at - SECOND, "x" * (contests.LONGEST_REASON + 1)
+    opens, ends = "it opens on Thursday 7 November 2019 at 00:00", "it is open until Thursday 21 November 2019 at 23:59"
+    moved = "The new deadline must come after today’s (Friday 22 November 2019 at 00:00), by sixty days at most."
+    too_long = "The reason is too long: at most 500 characters."
+
+    def says(act: Callable[[], None], sentence: str, field: str = "") -> None:
+        with pytest.raises(Refusal) as refusal:
+            act()
+        said = {place: told.in_("en").replace("\xa0", " ") for place, told in refusal.value.errors.items()}
+        assert said == {field: sentence}
+
+    says(lambda: close(database, before), f"A close is possible only during the vote; {opens}.")
+    says(lambda: close(database, why=" "), "Give the reason for this act: it goes into the minutes.", "reason")
+    says(lambda: close(database, why=long), too_long, "reason")
+    says(lambda: extend(database, END + DAY, END), "An extension is possible only during the vote; it is closed.")
+    says(lambda: extend(database, END), moved, "until")
+    says(lambda: publish(database, MORNING), f"Publication awaits the close; {ends}.")
+    vote(database, "ilot-femmes")
+    with database.writing() as session:
+        session.execute(update(Envelope).values(suspicion=b"s"))
+    says(lambda: publish(database), "Publication awaits a decision about 1 ballot set aside.")
+    with database.writing() as session:
+        session.execute(update(Envelope).values(suspicion=None))
+        session.execute(update(RunningCount).values(votes=2))
+    says(
+        lambda: publish(database),
+        "Publication is suspended: some figures do not agree. Tell the operator. "
+        "1 signature in the poll book, 1 ballot, 2 in the running count, 0 set aside, 0 rejected: they do not agree. "
+        "The running count is not that of the ballots.",
+    )
+    with database.writing() as session:
+        session.execute(update(RunningCount).values(votes=1))
+    publish(database)
+    says(lambda: publish(database), "The results are already published.")
+    says(lambda: close(database), "A close is possible only during the vote; the results are published.")

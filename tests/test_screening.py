@@ -12,6 +12,7 @@ from people import CONTEST, EDITION, MORNING, SITE
 from sqlalchemy import select, update
 
 from vote import (
+    addresses,
     asking,
     audit,
     casting,
@@ -22,6 +23,8 @@ from vote import (
     receipts,
     screening,
     sealing,
+    signals,
+    staff,
     station,
     tally,
 )
@@ -29,8 +32,10 @@ from vote.asking import Request
 from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.errors import Conflict
-from vote.models import Act, Envelope, Rule, Suspicion
+from vote.models import Act, Envelope, Role, Rule, Suspicion
 from vote.receipts import Whereabouts
+from vote.screening import Arrival
+from vote.signals import Seen
 
 HOUR = timedelta(hours=1)
 OFFICE = {"who": "Dominique", "why": "Essai"}
@@ -54,6 +59,7 @@ def vote(
     *,
     domain: str = "gmail.com",
     host: str | None = HOME,
+    laureate: str = "ilot-femmes",
     seconds: float = 60,
     at: timedelta = timedelta(0),
     doubt: Rule | None = None,
@@ -68,7 +74,7 @@ def vote(
     ballot = Confirmation(
         verification,
         envelope.new_ballot_code(),
-        "ilot-femmes",
+        laureate,
         network=networks[-1] if networks else None,
         cast_before=before,
     )
@@ -225,6 +231,54 @@ def test_admitted_ballots_count_are_sealed_and_their_marks_are_left_in_peace(her
     assert (line.act, line.who, line.after and line.after["count"]) == (Act.ADMISSION, "Dominique", 26)
 
 
+def test_whoever_shares_the_marks_of_what_waits_waits_with_it(here: Booth) -> None:
+    aside_for_pace(here)
+    slow = [vote(here, f"b{number}", seconds=200 + number, at=timedelta(minutes=9)) for number in range(4)]
+    assert all(receipt.aside for receipt in slow)
+    assert suspicions(here) == [(Rule.MACHINE, 30)]
+    assert not vote(here, "c", host=SCHOOL, seconds=15, at=timedelta(minutes=9)).aside
+
+
+def test_ballots_of_several_laureates_are_set_aside_and_admitted_as_they_were_cast(here: Booth) -> None:
+    slugs = [laureate.slug for laureate in EDITION.laureates][:3]
+    for number in range(26):
+        vote(here, f"a{number}", laureate=slugs[number % 3], seconds=15, at=timedelta(seconds=20 * number))
+    assert counted(here) == {}
+    decide(here, Act.ADMISSION)
+    assert counted(here) == {slugs[0]: 9, slugs[1]: 9, slugs[2]: 8}
+    with here.database.reading() as session:
+        left = session.execute(select(Envelope.network, Envelope.domain, Envelope.gap).distinct()).all()
+    assert [tuple(row) for row in left] == [(None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "votes", "asked"),
+    [
+        ({"votes": 150}, 300, False),
+        ({"votes": 150}, 301, True),
+        ({"votes": 150, "share": 90}, 270, False),
+        ({"votes": 150, "share": 90}, 271, True),
+        ({"votes": 150, "share": 90, "admitted": 140}, 280, False),
+        ({"votes": 150, "share": 90, "admitted": 140}, 281, True),
+    ],
+)
+def test_an_admission_lasts_until_votes_have_doubled(
+    database: Database, facts: dict[str, int], votes: int, asked: bool
+) -> None:
+    domain = marks.domain(KEYS, "village.example.org")
+    with database.writing() as session:
+        admitted = Suspicion(
+            id=b"a" * 16, contest=CONTEST, rule=Rule.SURGE, domain=domain.mark, name=domain.name, facts=facts,
+            at=MORNING, verdict=Act.ADMISSION,
+        )  # fmt: skip
+        session.add(admitted)
+        everybody = marks.contest(KEYS, CONTEST)
+        signals.count(session, {domain.mark: Seen(gaps=[0, 0, *[(votes - 1) // 5] * 5, (votes - 1) % 5])}, MORNING)
+        arrival = Arrival(None, domain, 3)
+        found, _ = screening.suspect(session, CONTEST, everybody, EDITION.figures, [arrival], MORNING)
+    assert (found != [None]) is asked
+
+
 def test_an_admission_is_no_licence_for_whoever_follows(here: Booth) -> None:
     aside_for_pace(here)
     decide(here, Act.ADMISSION, timedelta(minutes=8))
@@ -232,7 +286,8 @@ def test_an_admission_is_no_licence_for_whoever_follows(here: Booth) -> None:
         vote(here, f"b{number}", seconds=15, at=timedelta(minutes=12) + timedelta(seconds=10 * number))
         for number in range(60)
     ]
-    assert 10 < [receipt.aside for receipt in later].index(True) < 40
+    # 26 were admitted: more than twice as many are asked about again.
+    assert [receipt.aside for receipt in later].index(True) == 26
     assert suspicions(here)[0][0] is Rule.MACHINE
 
 
@@ -302,7 +357,12 @@ def test_a_rejection_changed_behind_the_minutes_is_found(database: Database) -> 
 def test_officers_are_written_to_once_for_what_is_new(here: Booth) -> None:
     aside_for_pace(here)
     assert screening.alert(here.database, CONTEST, MORNING) == 0  # no officer is entered yet
+    for name, role in (("a", Role.OFFICER), ("b", Role.OFFICER), ("c", Role.JUROR)):
+        address = addresses.parse(f"{name}@example.org")
+        staff.add(here.database, CONTEST, address, name, role, MORNING, "l’opérateur")
     assert screening.alert(here.database, CONTEST, MORNING) == 0
+    vote(here, "new", domain="yopmail.com")
+    assert [screening.alert(here.database, CONTEST, MORNING) for _ in range(2)] == [2, 0]
 
 
 def test_the_figures_are_those_of_the_edition(database: Database) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from crowds import MIXING, booth_on, cast, complaints, lot, new_sealer, sealed, waiting
 from people import CONTEST, MORNING, House
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from vote import asking, ballot_box, casting, contests, merkle, minutes, sealing, station, worker
 from vote.asking import Request
@@ -179,3 +179,38 @@ def test_a_sealed_ballot_is_found_again_by_whoever_repeats_the_confirmation(data
 def test_the_box_keeps_its_name_whatever_the_port() -> None:
     names = {station.sealer_for(f"http://127.0.0.1:{port}", b"k" * 32, CONTEST).signer.name for port in (8000, 8001)}
     assert names == {f"127.0.0.1/{CONTEST}"}
+
+
+def test_a_ballot_that_no_checkpoint_covers_yet_has_no_place_to_show(database: Database) -> None:
+    lot(database, range(10), MORNING)
+    late = [(bytes(9) + bytes([number]), "ilot-femmes", bytes(32)) for number in range(2)]
+    with database.writing() as session:
+        assert ballot_box.append(session, CONTEST, late, LATER) == 12
+        assert [ballot_box.find(session, CONTEST, code) for code, *_ in late] == [None, None]
+        ballot_box.sign_checkpoint(session, CONTEST, new_sealer().signer, LATER)
+        places = [ballot_box.find(session, CONTEST, code) for code, *_ in late]
+    assert [(place.position, place.lot, place.size) for place in places if place] == [(10, 2, 12), (11, 2, 12)]
+
+
+def test_a_box_is_sealed_and_read_whole_in_chunks_however_they_fall(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ballot_box, "CHUNK", 4)
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    at = lot(database, range(10), MORNING)
+    assert sum("INSERT INTO ballot_box" in statement for statement in statements) == 3
+    lot(database, range(10, 22), at + timedelta(minutes=6))
+    codes = sealed(database)
+    assert (len(codes), complaints(database, signed_notes(database))) == (22, [])
+    with database.reading() as session:
+        for start in range(24):
+            rows = list(ballot_box.read(session, CONTEST, start))
+            assert [row.position for row in rows] == list(range(start, 22))
+            assert [row.ballot_code for row in rows] == codes[start:]
+            lines = list(ballot_box.public_lines(session, CONTEST, start, 5))
+            assert [line.split()[0] for line in lines] == [str(place) for place in range(start, min(start + 5, 22))]
+        assert len(list(ballot_box.public_lines(session, CONTEST))) == 22
+        statements.clear()
+        assert [row.position for row in ballot_box.read(session, CONTEST)] == list(range(22))
+    assert len(statements) == 6

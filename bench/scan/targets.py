@@ -32,7 +32,7 @@ TYPED = {
     "sure": "oui",
 }
 WORDS = {"/bureau/cloture": "CLORE", "/bureau/prolongation": "PROLONGER", "/bureau/proclamation": "PROCLAMER"}
-STALE = {"letter", "code"}  # what an act asks for once the sign-in is older than a quarter of an hour
+STALE = {"letter", "code", "passkey"}  # what an act asks for once the sign-in is older than a quarter of an hour
 HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "Accept-Language", "If-None-Match", "Referer", "User-Agent")
 STAFF = (("juror", "/jury"), ("officer", "/bureau"))
 ENDLESS, WAY_OUT = "/jury/flux", "/sortir"  # an answer without end, which reads nothing; and what ends a session
@@ -82,7 +82,7 @@ def visitor(path: str) -> str:
     role = doors.keeper(path)
     if role is not None:
         return str(role)
-    if path == "/entrer/code":
+    if path in {"/entrer/code", "/entrer/cle"}:
         return "entrant"
     return "voter" if path.startswith(("/confirmation", "/recu")) else "stranger"
 
@@ -124,5 +124,5 @@ def _sources(function: Callable[..., Any], seen: set[Any]) -> Iterator[str]:
     inner = [code for code in function.__code__.co_consts if inspect.iscode(code)]
     for name in {name for code in (function.__code__, *inner) for name in code.co_names}:
         called = function.__globals__.get(name)
-        if inspect.isfunction(called) and called.__module__ == function.__module__:
+        if inspect.isfunction(called) and called.__globals__ is function.__globals__:
             yield from _sources(called, seen)
