@@ -252,6 +252,7 @@ def test_who_comes_when_too_many_are_inside_is_told_at_the_door_and_the_others_a
         assert answered(site, b"HEAD " + vote).endswith(b"\r\n\r\n")
         assert httpx2.get(f"{site}/").status_code == 200
         assert httpx2.get(f"{site}/sante").status_code == 200
+        assert httpx2.get(f"{site}/bureau").headers["location"] == "/entrer"
         table.execute("ROLLBACK")
         statuses = Counter(status(connection) for connection in inside)
     assert statuses[410] >= FEW_INSIDE // 2

@@ -12,7 +12,7 @@ from vote import languages, line
 from vote.errors import Unavailable
 from vote.languages import LANGUAGES
 from vote.station import Station
-from vote.web import pages
+from vote.web import doors, pages
 from vote.web.forms import Form
 from vote.web.guards import House
 from vote.web.posters import sheet_of
@@ -26,7 +26,9 @@ LET_IN = frozenset({"/sante", "/pret", "/metrics"})
 class Apology:
     """The page that says so, in each language, as a request for the home page would be refused.
 
-    `posted` says which addresses are public pages: these are set once for all who ask, and never too much.
+    `posted` says which addresses are public pages: these are set once for all who ask, and never too much. Staff are
+    let in: they are few, a vote may have to be closed in just such an hour, and a browser that were refused would
+    follow the count no more.
     """
 
     def __init__(self, station: Station, posted: Callable[[str], bool]) -> None:
@@ -36,10 +38,11 @@ class Apology:
 
     def at_once(self, path: str) -> tuple[bytes, bytes] | None:
         """What answers this address, as HTTP/1.1 has it, a date to be added; None for who is let in all the same."""
-        plain, query, _ = path.partition("?")
-        if plain in LET_IN or (not query and self._posted(plain)):
+        asked, query, _ = path.partition("?")
+        in_a_room = doors.keeper(languages.plain(asked)) is not None
+        if asked in LET_IN or in_a_room or (not query and self._posted(asked)):
             return None
-        return self._wires.get(languages.language_of(plain))
+        return self._wires.get(languages.language_of(asked))
 
     async def keep_up(self) -> None:
         """Set it anew if anything on it may have changed."""
