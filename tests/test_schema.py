@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from nodes import nodes, upgrade_at_once
 from servers import PostgreSQL
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Inspector, inspect, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from vote import schema
@@ -47,13 +47,19 @@ def anatomy(connection: Connection) -> dict[str, Any]:
             "primary key": inspector.get_pk_constraint(table),
             "foreign keys": _by_name(inspector.get_foreign_keys(table)),
             "checks": _by_name(inspector.get_check_constraints(table)),
-            "indexes": _by_name(inspector.get_indexes(table)),
+            # In words: the condition of an index is another object each time.
+            "indexes": [{name: str(what) for name, what in one.items()} for one in _indexes(inspector, table)],
             "unique": _by_name(inspector.get_unique_constraints(table)),
             "options": inspector.get_table_options(table),
         }
         for (_, table), columns in inspector.get_multi_columns().items()
         if table != "alembic_version"
     }
+
+
+def _indexes(inspector: Inspector, table: str) -> list[dict[str, Any]]:
+    found = [{**one.pop("dialect_options", {}), **one} for one in inspector.get_indexes(table)]
+    return _by_name(found)
 
 
 def _by_name(found: list[Any]) -> list[Any]:

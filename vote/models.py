@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -209,6 +210,9 @@ class PostCount(Table):
     letters: Mapped[int]
 
 
+SET_ASIDE = text("suspicion IS NOT NULL")
+
+
 class Envelope(Table):
     """A cast ballot. `window_at` is the start of its mixing window; the marks are opaque, and gone with it.
 
@@ -220,6 +224,7 @@ class Envelope(Table):
         ForeignKeyConstraint(
             ["contest", "laureate"], ["laureates.contest", "laureates.slug"], name="fk_envelopes_laureate"
         ),
+        Index("ix_envelopes_suspicion", "suspicion", sqlite_where=SET_ASIDE, postgresql_where=SET_ASIDE),
         UNORDERED,
     )
 
@@ -228,7 +233,7 @@ class Envelope(Table):
     laureate: Mapped[str]
     salt: Mapped[bytes]
     window_at: Mapped[datetime]
-    suspicion: Mapped[bytes | None] = mapped_column(index=True)
+    suspicion: Mapped[bytes | None]
     network: Mapped[bytes | None]
     domain: Mapped[bytes | None]
     gap: Mapped[int | None]
