@@ -19,7 +19,7 @@ from vote.tally import Count
 from vote.web.visits import STAFF_COOKIE, Visit
 
 EVERY_SECONDS = 0.5
-EACH_SECONDS = 0.001  # so much longer for each viewer: what is sent to all takes its time from those who vote
+EACH_SECONDS = 0.0015  # so much longer for each viewer: what is sent to all takes its time from those who vote
 MEMBERSHIP_SECONDS = 10.0
 BEAT_SECONDS = 15.0  # proxies take a longer silence for an end
 
