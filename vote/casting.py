@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -110,8 +111,8 @@ LOCKED = (
 class WrongCode(Invalid):
     """Another code may be typed, until `expires_at`."""
 
-    def __init__(self, sentence: str, verification: Proving, **values: object) -> None:
-        super().__init__(sentence, field="code", **values)
+    def __init__(self, sentence: Sentence, verification: Proving) -> None:
+        super().__init__(sentence, field="code")
         self.expires_at, self.delivery = verification.expires_at, verification.delivery
 
 
@@ -182,12 +183,15 @@ def _judge(keys: Keys, verification: Proving | None, confirmation: Confirmation,
         return None
     verification.attempts += 1
     left = TRIES - verification.attempts
-    if left == 0:
-        return Expired(EXHAUSTED)
+    return WrongCode(_read_again(left), verification) if left else Expired(EXHAUSTED)
+
+
+@cache
+def _read_again(left: int) -> Sentence:
     tries = (
         Sentence("il vous reste {left:number} essais", left=left) if left > 1 else Sentence("il vous reste un essai")
     )
-    return WrongCode("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", verification, tries=tries)
+    return Sentence("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", tries=tries)
 
 
 def _cast(

@@ -132,7 +132,10 @@ class Edition:
     legal: Legal | None
 
     def laureate(self, slug: str) -> Laureate | None:
-        return next((laureate for laureate in self.laureates if laureate.slug == slug), None)
+        for laureate in self.laureates:
+            if laureate.slug == slug:
+                return laureate
+        return None
 
     def in_turn(self, at: datetime) -> tuple[Laureate, ...]:
         """The laureates in the order of this minute: each stands in each place, and before each other, equally often.
