@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Lifespan
+from starlette.types import ASGIApp
 
 from vote import station
 from vote.clock import Clock
 from vote.errors import Unavailable
 from vote.mail_hosts import Ask
 from vote.settings import Settings
-from vote.station import Noticeboard
+from vote.station import Noticeboard, Station
 from vote.web import guards, pages
 from vote.web.crowd import Apology
 from vote.web.jury import Gallery
@@ -40,45 +40,42 @@ def create_app(
     `work_here` says whether this process also carries letters and keeps house, and `ask` whom it then asks for mail
     hosts; `leaving` whether it is about to end.
     """
-    furnished = station.furnish(settings, clock, slug=contest, work_here=work_here, ask=ask)
-
-    @asynccontextmanager
-    async def open_doors(app: Starlette) -> AsyncIterator[None]:
-        closing = asyncio.Event()
-        await apology.keep_up()
-        watching = asyncio.create_task(_watch(furnished.noticeboard, apology, closing))
-        furnished.requests.open()
-        furnished.confirmations.open()
-        if furnished.worker is not None:
-            furnished.worker.start()
-        yield
-        closing.set()
-        await watching
-        await furnished.requests.close()
-        await furnished.confirmations.close()
-        if furnished.worker is not None:
-            await to_thread.run_sync(furnished.worker.stop)
-        furnished.database.close()
-
-    wall, apology = Wall(furnished), Apology(furnished, posted)
-    app = Site(wall, lifespan=open_doors)
-    app.state.apology = apology
-    app.state.gallery = Gallery(furnished, leaving)
-    return app
+    return Site(station.furnish(settings, clock, slug=contest, work_here=work_here, ask=ask), leaving)
 
 
 class Site(Starlette):
     """Every address of one station; what is asked for often meets few layers on its way."""
 
-    def __init__(self, wall: Wall, lifespan: Lifespan[Site]) -> None:
-        super().__init__(routes=routes(), lifespan=lifespan, exception_handlers={HTTPException: pages.refuse_http})
-        self.state.station, self.state.wall = wall.station, wall
+    def __init__(self, furnished: Station, leaving: Callable[[], bool]) -> None:
+        super().__init__(routes=routes(), lifespan=_open_doors, exception_handlers={HTTPException: pages.refuse_http})
+        self.state.station = furnished
+        self.state.wall = Wall(furnished)
+        self.state.apology = Apology(furnished, posted)
+        self.state.gallery = Gallery(furnished, leaving)
 
     def build_middleware_stack(self) -> ASGIApp:
-        house = guards.House(
-            Directory(super().build_middleware_stack(), self.routes), self.state.station.settings.secure
-        )
-        return Posters(house, self.state.wall, posted)
+        directory = Directory(super().build_middleware_stack(), self.routes)
+        return Posters(guards.House(directory, self.state.station.settings.secure), self.state.wall, posted)
+
+
+@asynccontextmanager
+async def _open_doors(site: Starlette) -> AsyncIterator[None]:
+    furnished: Station = site.state.station
+    closing = asyncio.Event()
+    await site.state.apology.keep_up()
+    watching = asyncio.create_task(_watch(furnished.noticeboard, site.state.apology, closing))
+    furnished.requests.open()
+    furnished.confirmations.open()
+    if furnished.worker is not None:
+        furnished.worker.start()
+    yield
+    closing.set()
+    await watching
+    await furnished.requests.close()
+    await furnished.confirmations.close()
+    if furnished.worker is not None:
+        await to_thread.run_sync(furnished.worker.stop)
+    furnished.database.close()
 
 
 async def _watch(noticeboard: Noticeboard, apology: Apology, closing: asyncio.Event) -> None:
