@@ -35,16 +35,22 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "LDAP Injection",
-        "parameter cherche$",
+        "parameter (cherche|code)$",
         "",
-        "not so, there is no LDAP here: the module takes pages that differ for a sign, and this search shows the "
-        "minutes that hold the words, while others come in.",
+        "not so, there is no LDAP here: the module takes pages that differ for a sign, and these show what comes in "
+        "meanwhile, the minutes and the fingerprint of the box.",
     ),
     (
         "HTTP Methods",
         r"OPTIONS \(405\)",
         "",
         "told for information: OPTIONS is refused, and POST answers where the site has a form.",
+    ),
+    (
+        "HTTP Methods",
+        "GET (/en)?/metrics ",
+        "behind haproxy",
+        "told for information: the proxy keeps the metrics to itself, whatever the method.",
     ),
 )
 
