@@ -67,6 +67,16 @@ def give_a_device(visitor: Visitor) -> tuple[CDPSession, str]:
     return tools, str(made["authenticatorId"])
 
 
+def sign_in(visitor: Visitor, site: Site) -> None:
+    visitor.open(site.invitation())
+    visitor.press("Entrer")
+
+
+def name_a_key(visitor: Visitor) -> None:
+    visitor.write("Nom de la clé", "téléphone")
+    visitor.press("Continuer")
+
+
 def test_an_officer_makes_a_passkey_signs_in_with_it_and_acts_by_it(browser: Browser, tmp_path: Path) -> None:
     site = Site(tmp_path)
     officer = Visitor(browser, site.url, width=NARROWEST)
@@ -74,17 +84,14 @@ def test_an_officer_makes_a_passkey_signs_in_with_it_and_acts_by_it(browser: Bro
     page = officer.page
     with site.open() as serve:
         serve.wait_until_up(site.url)
-        officer.open(site.invitation())
-        officer.press("Entrer")
+        sign_in(officer, site)
         officer.follow("Vos clés d’accès")
-        officer.write("Nom de la clé", "téléphone")
-        officer.press("Continuer")
+        name_a_key(officer)
         officer.press("Créer la clé")
         expect(page.get_by_role("region", name="Vos clés")).to_contain_text("téléphone")
         officer.press("Sortir")
 
-        officer.open(site.invitation())
-        officer.press("Entrer")
+        sign_in(officer, site)
         expect(page.get_by_role("heading", level=1)).to_have_text("Entrer avec votre clé d’accès")
         # The device does not know who holds it: nothing is sent, and one may try again.
         tools.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
@@ -95,8 +102,7 @@ def test_an_officer_makes_a_passkey_signs_in_with_it_and_acts_by_it(browser: Bro
         expect(page).to_have_url(f"{site.url}/bureau")
 
         silent = Visitor(browser, site.url, scripts=False, width=NARROWEST)
-        silent.open(site.invitation())
-        silent.press("Entrer")
+        sign_in(silent, site)
         expect(silent.page.get_by_role("status")).to_contain_text(SENTENCE_WITHOUT_SCRIPT)
         expect(silent.page.get_by_role("button", name="Présenter ma clé")).to_have_count(0)
     with site.open(minutes=16) as serve:
@@ -119,11 +125,9 @@ def test_at_an_address_without_a_name_the_page_says_that_keys_need_one(browser: 
     give_a_device(officer)
     with site.open() as serve:
         serve.wait_until_up(site.url)
-        officer.open(site.invitation())
-        officer.press("Entrer")
+        sign_in(officer, site)
         officer.open("/bureau/cles")
-        officer.write("Nom de la clé", "téléphone")
-        officer.press("Continuer")
+        name_a_key(officer)
         officer.page.get_by_role("button", name="Créer la clé").click()
         expect(officer.page.get_by_role("status")).to_have_text(re.compile("un site qui a un nom"))
     assert officer.complaints == []
