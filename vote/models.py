@@ -243,11 +243,6 @@ class Envelope(Table):
         """Whether it is set aside."""
         return cls.suspicion.is_not(None)
 
-    @classmethod
-    def set_aside(cls) -> ColumnElement[bool]:
-        """The same, for those who look for such envelopes: for this the index serves, and no other is read."""
-        return cls.suspicion > b""
-
 
 class RejectedBallot(Table):
     """A ballot that officers rejected, unopened: its choice is destroyed, its code and the suspicion stay."""

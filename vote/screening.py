@@ -129,7 +129,7 @@ def suspect(
 
 def groups(session: Session, contest: str) -> list[Group]:
     """Suspicions with ballots that wait for a decision, the oldest first."""
-    counts = select(Envelope.suspicion, func.count()).where(Envelope.contest == contest, Envelope.set_aside())
+    counts = select(Envelope.suspicion, func.count()).where(Envelope.contest == contest, Envelope.aside())
     waiting = {row[0]: row[1] for row in session.execute(counts.group_by(Envelope.suspicion))}
     rows = select(Suspicion).where(Suspicion.id.in_(waiting)).order_by(Suspicion.at, Suspicion.id)
     return [

@@ -205,7 +205,7 @@ def turnout(session: Session, contest: str) -> int:
 
 def aside(session: Session, contest: str) -> int:
     """How many envelopes are set aside and wait for a decision."""
-    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.set_aside())
+    rows = select(func.count()).select_from(Envelope).where(Envelope.contest == contest, Envelope.aside())
     return session.scalar(rows) or 0
 
 
