@@ -75,6 +75,7 @@ class Doorstep(HttpToolsProtocol):
     ) -> None:
         super().__init__(*given, **named)
         self._door, self._at_once, self._crowded, self._inside = door, at_once, crowded, inside
+        self._another = partial(Doorstep, *given, door=door, at_once=at_once, crowded=crowded, inside=inside, **named)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -95,17 +96,6 @@ class Doorstep(HttpToolsProtocol):
     async def _open(self, taken: socket) -> None:
         with suppress(OSError):  # who has gone again
             await self.loop.connect_accepted_socket(self._another, taken)
-
-    def _another(self) -> Doorstep:
-        return Doorstep(
-            self.config,
-            self.server_state,
-            self.app_state,
-            door=self._door,
-            at_once=self._at_once,
-            crowded=self._crowded,
-            inside=self._inside,
-        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._hurry, self._patience):
