@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vote import casting, envelope
+from vote import envelope, proving
 from vote.models import Envelope, RunningCount, Signature, Turnout, Verification
 from vote.rows import insert
 
@@ -87,7 +87,7 @@ def naive() -> ASGIApp:
     def cast(ballot: envelope.FilledBallot, code: str) -> int:
         with Session(engine) as session:
             verification = session.get(Verification, ballot.verification_id)
-            if verification is None or not KEYS.proves(casting.PURPOSE, verification.id, code):
+            if verification is None or not KEYS.proves(proving.PURPOSE, verification.id, code):
                 return 422
             session.add(Signature(contest=CONTEST, voter_key=verification.voter_key))
             session.add(

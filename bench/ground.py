@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import insert
 
-from vote import ballot_box, casting, contests, editions, envelope, outbox, schema, tally
+from vote import ballot_box, casting, contests, editions, envelope, outbox, proving, schema, tally
 from vote.casting import Booth, Confirmation
 from vote.db import Database
 from vote.envelope import FilledBallot
@@ -82,19 +82,19 @@ def cast(url: str, ballot: FilledBallot) -> None:
 def confirmations(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
     """Each voter types the right code, once."""
     for ballot in ballots:
-        yield _post("/confirmation", {"code": KEYS.code(casting.PURPOSE, ballot.verification_id)}, ballot)
+        yield _post("/confirmation", {"code": KEYS.code(proving.PURPOSE, ballot.verification_id)}, ballot)
 
 
 def repeats(ballot: FilledBallot, count: int) -> Iterator[bytes]:
     """A voter who has voted confirms again and again."""
-    request = _post("/confirmation", {"code": KEYS.code(casting.PURPOSE, ballot.verification_id)}, ballot)
+    request = _post("/confirmation", {"code": KEYS.code(proving.PURPOSE, ballot.verification_id)}, ballot)
     return repeat(request, count)
 
 
 def bad_codes(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
     """Each voter types a wrong code."""
     for ballot in ballots:
-        code = int(KEYS.code(casting.PURPOSE, ballot.verification_id))
+        code = int(KEYS.code(proving.PURPOSE, ballot.verification_id))
         yield _post("/confirmation", {"code": f"{(code + 1) % 10**6:06}"}, ballot)
 
 

@@ -45,10 +45,10 @@ AROUND = 40  # characters that are shown before and after a change
 HEAD = """\
 # Mutants
 
-Written by `make mutants`: mutmut changes the functions of six modules in one place at a time (an operator, a number, a
-string, an argument, a condition) and runs the tests that call the function, in one process and on SQLite, until one
-fails. What `mypy --strict` refuses needs no test: `make test` asks that too. Nothing outside functions is changed
-(queries made once, tables of figures), and what only PostgreSQL runs is not put to the test.
+Written by `make mutants`: mutmut changes the functions of the modules below in one place at a time (an operator, a
+number, a string, an argument, a condition) and runs the tests that call the function, in one process and on SQLite,
+until one fails. What `mypy --strict` refuses needs no test: `make test` asks that too. Nothing outside functions is
+changed (queries made once, tables of figures), and what only PostgreSQL runs is not put to the test.
 """
 
 

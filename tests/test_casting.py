@@ -10,13 +10,14 @@ from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from vote import asking, casting, contests, tally
+from vote import asking, casting, contests, proving, tally
 from vote.asking import Request
-from vote.casting import Booth, Confirmation, Receipt, WrongCode
+from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Envelope, OutgoingLetter, Table, Turnout, Verification
 from vote.proofs import Toll
+from vote.proving import WrongCode
 from vote.tally import Balance
 
 SECOND = timedelta(seconds=1)
@@ -32,7 +33,7 @@ def ask_again(here: Booth, voter: bytes, earlier: bytes | None, at: datetime) ->
 
 
 def code_of(verification_id: bytes) -> str:
-    return KEYS.code(casting.PURPOSE, verification_id)
+    return KEYS.code(proving.PURPOSE, verification_id)
 
 
 def wrong(verification_id: bytes) -> str:

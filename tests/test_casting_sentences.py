@@ -10,11 +10,12 @@ from nodes import KEYS, ask, ballot, booth
 from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, update
 
-from vote import casting, contests, screening
-from vote.casting import Booth, Confirmation, Receipt, WrongCode
+from vote import casting, contests, decisions, proving
+from vote.casting import Booth, Confirmation, Receipt
 from vote.db import Database
 from vote.errors import Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Act, Envelope, Verification
+from vote.proving import WrongCode
 
 SECOND = timedelta(seconds=1)
 EXHAUSTED = "Five wrong codes were typed: ask for a new e-mail, or open the link in the one you received."
@@ -34,7 +35,7 @@ def said(outcome: Receipt | Refusal) -> dict[str, str]:
 
 
 def wrong(verification_id: bytes) -> Confirmation:
-    code = KEYS.code(casting.PURPOSE, verification_id)
+    code = KEYS.code(proving.PURPOSE, verification_id)
     return ballot(verification_id, code=f"{(int(code) + 1) % 1_000_000:06d}")
 
 
@@ -79,12 +80,12 @@ def test_each_reason_for_casting_nothing_is_said_to_each_in_their_language(here:
 def test_a_verification_is_read_until_it_ends_and_in_its_own_contest(here: Booth, database: Database) -> None:
     (marie,) = ask(here, [b"marie"], MORNING)
     with database.reading() as session:
-        found = casting.read_verification(session, CONTEST, marie, END - timedelta.resolution)
+        found = proving.read_verification(session, CONTEST, marie, END - timedelta.resolution)
         assert found is not None
         assert found.id == marie
-        assert casting.read_verification(session, CONTEST, marie, END) is None
-        assert casting.read_verification(session, "elsewhere", marie, MORNING) is None
-        assert casting.read_verification(session, CONTEST, b"never asked", MORNING) is None
+        assert proving.read_verification(session, CONTEST, marie, END) is None
+        assert proving.read_verification(session, "elsewhere", marie, MORNING) is None
+        assert proving.read_verification(session, CONTEST, b"never asked", MORNING) is None
 
 
 def test_a_ballot_of_the_last_sixth_of_a_window_lies_in_the_next(here: Booth, database: Database) -> None:
@@ -117,6 +118,6 @@ def test_a_receipt_is_found_again_with_what_became_of_its_ballot(here: Booth, da
         assert (stored.gap, stored.network, stored.domain is None) == (0, None, False)
         assert session.get_one(Envelope, kept.ballot_code).domain is None
     with database.reading() as session:
-        (group,) = screening.groups(session, CONTEST)
-    screening.decide(database, CONTEST, group.suspicion.id, Act.REJECTION, who="le bureau", why="Essai", at=MORNING)
+        (group,) = decisions.groups(session, CONTEST)
+    decisions.decide(database, CONTEST, group.suspicion.id, Act.REJECTION, who="le bureau", why="Essai", at=MORNING)
     assert casting.confirm(screened, [aside], MORNING) == [Receipt(aside.ballot_code, repeated=True, aside=True)]

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from key_holders import with_a_key
 from people import CONTEST, EDITION, House, text_of
 
-from vote import letters, outbox, screening, sealing, station, witnesses
+from vote import decisions, letters, outbox, sealing, station, witnesses
 
 ADDRESS = "marie@example.org"
 CODE = r"\b\d{3} \d{3}\b"
@@ -106,7 +106,7 @@ def test_letters_are_light_and_ready_to_travel(house: House) -> None:
     witnesses.write_to(house.database, house.station.sealer, house.clock.now())
     with_a_key(house)
     house.voter("somebody@yopmail.com").vote()
-    screening.alert(house.database, CONTEST, house.clock.now())
+    decisions.alert(house.database, CONTEST, house.clock.now())
     found = house.letters("")
     assert {str(letter["Subject"]) for letter in found} == set(letters.SUBJECTS.values())
     for letter in found:

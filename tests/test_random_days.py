@@ -18,7 +18,20 @@ from nodes import KEYS, booth
 from people import EDITION, SITE
 from sqlalchemy import event, select, union_all
 
-from vote import asking, audit, ballot_box, casting, contests, envelope, minutes, poll_book, sealing, station, tally
+from vote import (
+    asking,
+    audit,
+    ballot_box,
+    casting,
+    contests,
+    envelope,
+    minutes,
+    poll_book,
+    proving,
+    sealing,
+    station,
+    tally,
+)
 from vote.asking import Request
 from vote.casting import Confirmation, Receipt
 from vote.db import Database
@@ -137,7 +150,7 @@ class Day(RuleBasedStateMachine):
         self.confirm([(browser, LAUREATES[0], "wrong code")] * times)
 
     def fill(self, browser: Browser, laureate: str | None, way: str) -> Confirmation:
-        code = KEYS.code(casting.PURPOSE, browser.verification_id)
+        code = KEYS.code(proving.PURPOSE, browser.verification_id)
         typed = {"link": None, "code": code, "wrong code": f"{(int(code) + 1) % 1_000_000:06d}"}[way]
         return Confirmation(browser.verification_id, browser.ballot_code, laureate, typed)
 

@@ -17,6 +17,7 @@ from vote import (
     audit,
     casting,
     contests,
+    decisions,
     envelope,
     marks,
     minutes,
@@ -34,7 +35,7 @@ from vote.db import Database
 from vote.errors import Conflict
 from vote.models import Act, Envelope, Role, Rule, Suspicion
 from vote.receipts import Whereabouts
-from vote.screening import Arrival
+from vote.rules import Arrival
 from vote.signals import Seen
 
 HOUR = timedelta(hours=1)
@@ -86,13 +87,13 @@ def vote(
 def suspicions(here: Booth) -> list[tuple[Rule, int]]:
     """The rules that hold ballots, and how many each."""
     with here.database.reading() as session:
-        return [(Rule(group.suspicion.rule), group.waiting) for group in screening.groups(session, CONTEST)]
+        return [(Rule(group.suspicion.rule), group.waiting) for group in decisions.groups(session, CONTEST)]
 
 
 def decide(here: Booth, verdict: Act, at: timedelta = HOUR) -> None:
     with here.database.reading() as session:
-        (group,) = screening.groups(session, CONTEST)
-    screening.decide(here.database, CONTEST, group.suspicion.id, verdict, at=MORNING + at, **OFFICE)
+        (group,) = decisions.groups(session, CONTEST)
+    decisions.decide(here.database, CONTEST, group.suspicion.id, verdict, at=MORNING + at, **OFFICE)
 
 
 def whereabouts(here: Booth, receipt: Receipt) -> receipts.Answer:
@@ -326,7 +327,7 @@ def test_a_decision_is_made_once_and_only_before_the_publication(here: Booth) ->
     with here.database.reading() as session:
         suspicion = session.scalars(select(Suspicion)).one()
     with pytest.raises(Conflict, match="en attente"):
-        screening.decide(here.database, CONTEST, suspicion.id, Act.ADMISSION, at=MORNING + HOUR, **OFFICE)
+        decisions.decide(here.database, CONTEST, suspicion.id, Act.ADMISSION, at=MORNING + HOUR, **OFFICE)
 
 
 def test_the_publication_waits_for_the_decision_and_tells_the_rejected(here: Booth) -> None:
@@ -356,13 +357,13 @@ def test_a_rejection_changed_behind_the_minutes_is_found(database: Database) -> 
 
 def test_officers_are_written_to_once_for_what_is_new(here: Booth) -> None:
     aside_for_pace(here)
-    assert screening.alert(here.database, CONTEST, MORNING) == 0  # no officer is entered yet
+    assert decisions.alert(here.database, CONTEST, MORNING) == 0  # no officer is entered yet
     for name, role in (("a", Role.OFFICER), ("b", Role.OFFICER), ("c", Role.JUROR)):
         address = addresses.parse(f"{name}@example.org")
         staff.add(here.database, CONTEST, address, name, role, MORNING, "l’opérateur")
-    assert screening.alert(here.database, CONTEST, MORNING) == 0
+    assert decisions.alert(here.database, CONTEST, MORNING) == 0
     vote(here, "new", domain="yopmail.com")
-    assert [screening.alert(here.database, CONTEST, MORNING) for _ in range(2)] == [2, 0]
+    assert [decisions.alert(here.database, CONTEST, MORNING) for _ in range(2)] == [2, 0]
 
 
 def test_the_figures_are_those_of_the_edition(database: Database) -> None:

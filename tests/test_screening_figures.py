@@ -19,7 +19,7 @@ from vote.editions import Screening
 from vote.mail_hosts import Host
 from vote.marks import Domain
 from vote.models import Act, Rule, Suspicion
-from vote.screening import Arrival
+from vote.rules import Arrival
 from vote.signals import Seen
 
 EVERYBODY, NETWORK, HERE = marks.contest(KEYS, CONTEST), b"network", b"domain"

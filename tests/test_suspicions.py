@@ -10,7 +10,7 @@ from people import CONTEST, EDITION, MORNING
 from sqlalchemy import select, update
 from test_screening import HOME, HOUR, SCHOOL, aside_for_pace, counted, decide, here, human, suspicions, vote
 
-from vote import mail_hosts, marks, minutes, screening, signals, tally
+from vote import decisions, mail_hosts, marks, minutes, signals, tally
 from vote.casting import Booth
 from vote.mail_hosts import Host
 from vote.models import Act, Envelope, Rule, Suspicion
@@ -88,7 +88,7 @@ def test_officers_see_the_oldest_first_and_when_its_marks_voted(here: Booth) -> 
     for number in range(25):
         vote(here, f"b{number}", seconds=15, at=2 * HOUR)
     with here.database.reading() as session:
-        found = screening.groups(session, CONTEST)
+        found = decisions.groups(session, CONTEST)
         networks = {one.suspicion.network for one in found}
     assert [one.suspicion.name for one in found] == [*domains, ""]
     assert [one.waiting for one in found] == [2, 1, 1, 1, 1, 25]

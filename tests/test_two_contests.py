@@ -18,10 +18,10 @@ from vote import (
     ballot_box,
     casting,
     contests,
+    decisions,
     merkle,
     minutes,
     poll_book,
-    screening,
     sealing,
     signals,
     staff,
@@ -180,8 +180,8 @@ def test_a_suspicion_sets_aside_ballots_of_its_own_contest_alone(screened: Datab
         signals.count(session, {b"n": Seen(gaps=alike, votes=figures.machine - 2)}, MORNING)
     assert vote(screened, CONTEST, "b").aside
     with screened.reading() as session:
-        (group,) = screening.groups(session, CONTEST)
-        assert (group.suspicion.rule, group.waiting, screening.groups(session, OTHER)) == (Rule.MACHINE, 2, [])
+        (group,) = decisions.groups(session, CONTEST)
+        assert (group.suspicion.rule, group.waiting, decisions.groups(session, OTHER)) == (Rule.MACHINE, 2, [])
         aside = select(Envelope.contest).where(Envelope.aside())
         assert set(session.scalars(aside)) == {CONTEST}
         assert tally.running_count(session, OTHER) == {"ilot-femmes": 1}
@@ -196,14 +196,14 @@ def test_officers_are_written_to_of_each_and_decide_in_each(screened: Database) 
     officer = addresses.parse("bureau@example.org")
     staff.add(screened, CONTEST, officer, "Camille", Role.OFFICER, MORNING, "l’opérateur")
     vote(screened, OTHER, "a", domain="yopmail.com")
-    assert screening.alert(screened, CONTEST, MORNING) == 0
+    assert decisions.alert(screened, CONTEST, MORNING) == 0
     vote(screened, CONTEST, "a", domain="yopmail.com")
-    assert [screening.alert(screened, contest, MORNING) for contest in (CONTEST, CONTEST, OTHER)] == [1, 0, 1]
+    assert [decisions.alert(screened, contest, MORNING) for contest in (CONTEST, CONTEST, OTHER)] == [1, 0, 1]
     with screened.reading() as session:
-        ((mine,), (other,)) = (screening.groups(session, contest) for contest in (CONTEST, OTHER))
+        ((mine,), (other,)) = (decisions.groups(session, contest) for contest in (CONTEST, OTHER))
     with pytest.raises(Unknown):
-        screening.decide(screened, CONTEST, other.suspicion.id, Act.REJECTION, at=MORNING, **OFFICE)
-    screening.decide(screened, CONTEST, mine.suspicion.id, Act.REJECTION, at=MORNING, **OFFICE)
+        decisions.decide(screened, CONTEST, other.suspicion.id, Act.REJECTION, at=MORNING, **OFFICE)
+    decisions.decide(screened, CONTEST, mine.suspicion.id, Act.REJECTION, at=MORNING, **OFFICE)
     with screened.reading() as session:
-        assert [len(screening.groups(session, contest)) for contest in (CONTEST, OTHER)] == [0, 1]
+        assert [len(decisions.groups(session, contest)) for contest in (CONTEST, OTHER)] == [0, 1]
         assert [tally.balance(session, contest).rejected for contest in (CONTEST, OTHER)] == [1, 0]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vote import contests, minutes, screening
+from vote import contests, decisions, minutes
 from vote.db import Database
 from vote.errors import Conflict, Forbidden, Unknown
 from vote.languages import Sentence
@@ -102,7 +102,7 @@ def _do(
         contests.publish(database, sealer, who=who, why=why, at=at)
     elif kind in {Act.ADMISSION, Act.REJECTION}:
         suspicion = bytes.fromhex(terms["suspicion"])
-        screening.decide(database, sealer.contest, suspicion, kind, who=who, why=why, at=at)
+        decisions.decide(database, sealer.contest, suspicion, kind, who=who, why=why, at=at)
     else:
         raise Conflict("« {kind} » n’est pas un acte du bureau.", kind=str(kind))
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from vote import contests, envelope, marks, outbox, poll_book, throttle
-from vote.casting import LATE, Booth, not_open
+from vote.casting import Booth, not_open
 from vote.db import Database
 from vote.errors import Expired, Refusal
 from vote.models import (
@@ -26,6 +26,7 @@ from vote.models import (
 )
 from vote.outbox import NewLetter
 from vote.proofs import Toll
+from vote.proving import LATE
 from vote.rows import insert, insert_all
 from vote.throttle import Asked
 

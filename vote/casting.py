@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from vote import ballot_box, contests, envelope, marks, poll_book, screening, signals, tally
+from vote import ballot_box, contests, envelope, marks, poll_book, proving, screening, signals, tally
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import (
-    TRIES,
     VERIFICATION_LASTS,
     Contest,
-    Delivery,
     Envelope,
     RejectedBallot,
-    Rule,
     State,
-    Verification,
 )
+from vote.proving import Proving, WrongCode
 from vote.rows import insert, insert_all
-from vote.screening import Arrival
+from vote.rules import Arrival
 from vote.tokens import Keys
 
-PURPOSE = "vote"
-
-TRIED = (
-    update(Verification.__table__)  # type: ignore[arg-type]
-    .where(Verification.id == bindparam("tried"))
-    .values(attempts=bindparam("so_often"))
-)
 WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(
     Envelope.ballot_code.in_(bindparam("codes", expanding=True))
 )
 
 CHOOSE = Sentence("Choisissez une des structures lauréates : aucune n’est cochée.")
 ALREADY = Sentence("Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire.")
-LATE = Sentence(
-    "Ce code ou ce lien n’est plus valable : demandez une nouvelle lettre, elle arrive en quelques instants."
-)
-EXHAUSTED = Sentence(
-    "Cinq codes faux ont été saisis : demandez une nouvelle lettre, ou ouvrez le lien de celle que vous avez reçue."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +70,6 @@ class Receipt:
     aside: bool = False
 
 
-@dataclass(slots=True)
-class Proving:
-    """A verification whose row is locked while ballots are judged; `attempts` goes up with each wrong code."""
-
-    id: bytes
-    voter_key: bytes
-    expires_at: datetime
-    attempts: int
-    delivery: Delivery
-    domain: str
-    doubt: Rule | None
-
-
-LOCKED = (
-    select(*(getattr(Verification, one.name) for one in fields(Proving)))
-    .where(Verification.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Verification.id)
-    .with_for_update()
-)
-
-
-class WrongCode(Invalid):
-    """Another code may be typed, until `expires_at`."""
-
-    def __init__(self, sentence: Sentence, verification: Proving) -> None:
-        super().__init__(sentence, field="code")
-        self.expires_at, self.delivery = verification.expires_at, verification.delivery
-
-
 def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -> list[Receipt | Refusal]:
     """Cast each ballot whose mailbox is proved, in one transaction. Answers in order; one refusal concerns one voter.
 
@@ -124,31 +78,23 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
     """
     with booth.database.writing() as session:
         contest = contests.shared(session, booth.contest)
-        verifications = _locked(session, (confirmation.verification_id for confirmation in confirmations))
+        verifications = proving.locked(session, (confirmation.verification_id for confirmation in confirmations))
         outcomes: dict[int, Receipt | Refusal] = {}
         proven: dict[int, Proving] = {}
         for place, confirmation in enumerate(confirmations):
             verification = verifications.get(confirmation.verification_id)
-            refusal = _judge(booth.keys, verification, confirmation, at)
+            refusal = proving.judge(booth.keys, verification, confirmation.code, at)
             if refusal is not None or verification is None:
-                outcomes[place] = refusal or Expired(LATE)
+                outcomes[place] = refusal or Expired(proving.LATE)
             else:
                 proven[place] = verification
-        _note_tries(session, verifications.values(), outcomes.values())
+        proving.note_tries(session, verifications.values(), outcomes.values())
         if contest.is_open(at):
             outcomes |= _cast(booth, session, contest, confirmations, proven, at)
         _find_again(booth, session, confirmations, proven, outcomes)
         for place in proven.keys() - outcomes.keys():
             outcomes[place] = Invalid(CHOOSE, field="laureate") if contest.is_open(at) else not_open(contest, at)
         return [outcomes[place] for place in range(len(confirmations))]
-
-
-def read_verification(session: Session, contest: str, verification_id: bytes, at: datetime) -> Verification | None:
-    """The verification if it can still serve at `at`, else None."""
-    verification = session.get(Verification, verification_id)
-    if verification is None or verification.contest != contest or verification.expires_at <= at:
-        return None
-    return verification
 
 
 def find_receipt(session: Session, ballot_code: bytes) -> Receipt | None:
@@ -169,29 +115,6 @@ def not_open(contest: Contest, at: datetime) -> Conflict:
         "Le vote est clos depuis le {closes_at:last_moment} : ce bulletin n’a pas été compté.",
         closes_at=contest.closes_at,
     )
-
-
-def _judge(keys: Keys, verification: Proving | None, confirmation: Confirmation, at: datetime) -> Refusal | None:
-    """None where the mailbox is proved. A wrong code is counted."""
-    if verification is None or verification.expires_at <= at:
-        return Expired(LATE)
-    if confirmation.code is None:
-        return None
-    if verification.attempts >= TRIES:
-        return Expired(EXHAUSTED)
-    if keys.proves(PURPOSE, verification.id, confirmation.code):
-        return None
-    verification.attempts += 1
-    left = TRIES - verification.attempts
-    return WrongCode(_read_again(left), verification) if left else Expired(EXHAUSTED)
-
-
-@cache
-def _read_again(left: int) -> Sentence:
-    tries = (
-        Sentence("il vous reste {left:number} essais", left=left) if left > 1 else Sentence("il vous reste un essai")
-    )
-    return Sentence("Ce code n’est pas celui de la dernière lettre : relisez-le, {tries}.", tries=tries)
 
 
 def _cast(
@@ -287,18 +210,6 @@ def _cast_among(session: Session, codes: Sequence[bytes]) -> dict[bytes, bool]:
     left = [code for code in codes if code not in found]
     rejected = session.scalars(select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(left)))
     return found | dict.fromkeys(rejected, True) | dict.fromkeys(ballot_box.sealed_among(session, left), False)
-
-
-def _locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Proving]:
-    # Locked in one order by every node, so that tries are counted exactly and nobody waits crosswise.
-    return {row[0]: Proving(*row) for row in session.connection().execute(LOCKED, {"ids": set(ids)})}
-
-
-def _note_tries(session: Session, proving: Iterable[Proving], outcomes: Iterable[Receipt | Refusal]) -> None:
-    if any(isinstance(outcome, WrongCode | Expired) for outcome in outcomes):
-        rows = [{"tried": one.id, "so_often": one.attempts} for one in proving if one.attempts]
-        if rows:
-            session.connection().execute(TRIED, rows)
 
 
 def _window(at: datetime, mixing: timedelta) -> datetime:

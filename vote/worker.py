@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from vote import audit, mail_hosts, screening, sealing, signals, staff, witnesses
+from vote import audit, decisions, mail_hosts, sealing, signals, staff, witnesses
 from vote.carriers import Carrier
 from vote.clock import Clock
 from vote.db import Database
@@ -80,7 +80,7 @@ def make_round(database: Database, clock: Clock, sealer: Sealer) -> None:
     """Seal what is ready, mail checkpoints to witnesses and alerts to officers, forget what has expired."""
     sealing.seal(database, sealer, clock.now())
     witnesses.write_to(database, sealer, clock.now())
-    screening.alert(database, sealer.contest, clock.now())
+    decisions.alert(database, sealer.contest, clock.now())
     tidy(database, clock)
 
 

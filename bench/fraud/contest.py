@@ -41,12 +41,13 @@ from vote import (
 )
 from vote.app import create_app
 from vote.asking import Request
-from vote.casting import PURPOSE, Confirmation, Receipt
+from vote.casting import Confirmation, Receipt
 from vote.db import Database
 from vote.envelope import FilledBallot
 from vote.errors import Refusal, TooMany
 from vote.models import Envelope, OutgoingLetter, RejectedBallot, Role, Rule, SealedBallot, Suspicion
 from vote.proofs import Toll
+from vote.proving import PURPOSE
 from vote.settings import Settings
 from vote.station import Station
 

@@ -14,7 +14,7 @@ from httpx2 import Response
 from people import CONTEST, House, Member, Voter, receipt_of, text_of
 from sqlalchemy import select
 
-from vote import minutes, screening, worker
+from vote import decisions, minutes, worker
 from vote.models import Act, Disowned, Envelope, Verification
 
 FIGURES_LETTERS = 4
@@ -224,8 +224,8 @@ def printed(house: House, path: str) -> str:
 def test_officers_are_told_by_letter_when_a_suspicion_opens(house: House) -> None:
     officer = house.enter(role=house.officer().role, address="dominique@example.org")
     held(house)
-    assert screening.alert(house.database, CONTEST, house.clock.now()) >= 1
-    assert screening.alert(house.database, CONTEST, house.clock.now()) == 0
+    assert decisions.alert(house.database, CONTEST, house.clock.now()) >= 1
+    assert decisions.alert(house.database, CONTEST, house.clock.now()) == 0
     (letter,) = house.letters(officer.typed)
     assert "1 bulletin est mis de côté" in text_of(letter)
 

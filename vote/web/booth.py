@@ -6,16 +6,17 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from vote import addresses, asking, casting, envelope, poll_book, proofs, qr
+from vote import addresses, asking, casting, envelope, poll_book, proofs, proving, qr
 from vote.addresses import Address
 from vote.asking import Request
-from vote.casting import Confirmation, Receipt, WrongCode
+from vote.casting import Confirmation, Receipt
 from vote.editions import Laureate
 from vote.envelope import FilledBallot
 from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
 from vote.languages import Sentence
 from vote.models import Delivery, Rule
 from vote.proofs import Toll
+from vote.proving import WrongCode
 from vote.web.forms import gather
 from vote.web.visits import Visit
 
@@ -76,7 +77,7 @@ def waiting(visit: Visit) -> Response:
         with visit.station.database.reading() as session:
             if casting.find_receipt(session, ballot.ballot_code) is not None:
                 return visit.lead_to("/recu")
-            verification = casting.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
+            verification = proving.read_verification(session, visit.station.contest, ballot.verification_id, visit.at)
         if verification is not None:
             delivery, expires_at = verification.delivery, verification.expires_at
     return _waiting(visit, ballot, delivery, expires_at)
@@ -105,10 +106,10 @@ def link(visit: Visit) -> Response:
     with visit.station.database.reading() as session:
         if ballot is not None and casting.find_receipt(session, ballot.ballot_code) is not None:
             return visit.lead_to("/recu")
-        verification = casting.read_verification(session, visit.station.contest, verification_id, visit.at)
+        verification = proving.read_verification(session, visit.station.contest, verification_id, visit.at)
     if verification is None:
         if ballot is None or not visit.form.errors:
-            raise Expired(casting.LATE)
+            raise Expired(proving.LATE)
         return waiting(visit)  # with what was wrong, and another letter one button away
     response = visit.page(
         "booth/link.html",

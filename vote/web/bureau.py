@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.responses import PlainTextResponse, Response
 
-from vote import approvals, audit, bundle, contests, minutes, outbox, screening, tally, words
+from vote import approvals, audit, bundle, contests, decisions, minutes, outbox, tally, words
 from vote.approvals import Officer
 from vote.errors import Invalid
 from vote.languages import Sentence
@@ -42,7 +42,7 @@ def desk(visit: Visit) -> Response:
         balance = tally.glance(session, slug)
         lines = minutes.read(session, slug)
         inspection = audit.last_inspection(session, slug)
-        groups = screening.groups(session, slug)
+        groups = decisions.groups(session, slug)
         proposals = approvals.waiting(session, slug)
         letters = LetterCount(outbox.waiting(session), *outbox.recent(session))
         health = outbox.health(session)
