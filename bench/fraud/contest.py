@@ -101,7 +101,7 @@ class Simulation:
         self.front = behind_proxy(self.app)
         self.browsers: dict[int, Browser] = {}
         self.challenges: dict[int, dict[str, Any]] = {}
-        self.held: dict[bytes, str] = {}
+        self.held: dict[bytes, tuple[str, bool]] = {}
         self.kept_proof = ""
         self.zone = Zone(self.voters)
         self.looked_up: dict[str, datetime] = {}
@@ -167,8 +167,8 @@ class Simulation:
         station = self.station
         await self._round()
         with station.database.reading() as session:
-            rows = select(Envelope.ballot_code, Suspicion.rule).join(Suspicion, Suspicion.id == Envelope.suspicion)
-            self.held.update((row[0], str(row[1])) for row in session.execute(rows))
+            rows = select(Envelope.ballot_code, Suspicion).join(Suspicion, Suspicion.id == Envelope.suspicion)
+            self.held.update((code, (str(one.rule), _neighbours(one))) for code, one in session.execute(rows))
         bureau = Browser(self.front, "192.0.2.1")
         token = staff.invite(station.database, station.keys, OFFICER, self.clock.now())
         await bureau.post(f"/entrer/{token}")
@@ -361,6 +361,7 @@ class Simulation:
                 voters=1,
                 cast=voter.cast,
                 held=held is not None,
+                neighbours=held is not None and held[1],
                 counted=voter.cast and code in sealed,
                 lost=voter.cast and code in rejected,
                 letters=voter.letters,
@@ -370,7 +371,12 @@ class Simulation:
                 refused=voter.refused,
             )
             if held:
-                self.outcome.rules[voter.part][held] += 1
+                self.outcome.rules[voter.part][held[0]] += 1
+
+
+def _neighbours(suspicion: Suspicion) -> bool:
+    """Whether it holds whoever shares a network, a domain or a mail host, and not all of the contest of one step."""
+    return bool(suspicion.network or suspicion.domain or suspicion.host)
 
 
 def _prepared(folder: Path) -> Path:

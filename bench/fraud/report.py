@@ -48,10 +48,22 @@ def write(screened: Sequence[Outcome], unscreened: Sequence[Outcome], pages: Seq
         f"- {GATEWAY}",
         "## Honest people",
         *_table(
-            ("who", "people", "refused", "slowed", "held", "held in error after the decision"),
+            (
+                "who",
+                "people",
+                "refused",
+                "slowed",
+                "held",
+                "of these, for their neighbours",
+                "held in error after the decision",
+            ),
             [_honest(name, (name,), screened) for name in HONEST] + [_honest("all", HONEST, screened)],
         ),
-        "Held by rule: " + (_rules(screened, HONEST) or "none") + ".",
+        "Held by rule: "
+        + (_rules(screened, HONEST) or "none")
+        + ". For their neighbours: by a rule about their network, "
+        "their mail domain or its host. The others confirmed as quickly, or as late, as an attack that went on at that "
+        "moment in the whole contest.",
         "## Through the pages",
         *_table(
             ("attack", "tried", "cast", "held", "counted"),
@@ -103,7 +115,15 @@ def _honest(label: str, names: Sequence[str], runs: Sequence[Outcome]) -> tuple[
     def share(key: str) -> str:
         return f"{100 * _mean(runs, names, key) / max(people, 1):.2f} % ({_worst(runs, names, key):,.0f})"
 
-    return (label, f"{people:,.0f}", share("refused"), share("slowed"), share("held"), share("lost"))
+    return (
+        label,
+        f"{people:,.0f}",
+        share("refused"),
+        share("slowed"),
+        share("held"),
+        share("neighbours"),
+        share("lost"),
+    )
 
 
 def _rules(runs: Sequence[Outcome], names: Sequence[str]) -> str:
