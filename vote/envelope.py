@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
-from vote.tokens import Keys, decode, encode
+from vote.tokens import Keys
 
 BALLOT_CODE_BYTES = 10
 SALT_BYTES = 32
 VERIFICATION_BYTES = 16
+CODE_FROM = VERIFICATION_BYTES
+COUNT_AT = CODE_FROM + BALLOT_CODE_BYTES
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOKALIKES = str.maketrans("OIL", "011", "- \u00a0\t\u202f")
 
@@ -46,24 +47,23 @@ def new_salt() -> bytes:
 
 
 def seal(keys: Keys, contest: str, ballot: FilledBallot) -> str:
-    """The ballot as a cookie's value: signed, bound to the contest."""
-    content: dict[str, Any] = {"v": encode(ballot.verification_id).decode(), "b": encode(ballot.ballot_code).decode()}
-    if ballot.laureate:
-        content["l"] = ballot.laureate
-    if ballot.email:
-        content["e"] = ballot.email
-    if ballot.cast_before:
-        content["n"] = ballot.cast_before
-    return keys.seal(f"ballot:{contest}", content)
+    """The ballot as a cookie's value: signed, bound to the contest.
+
+    Verification, ballot code, votes cast before (a byte: many are as good as more), then laureate and address by lines.
+    """
+    cast_before = min(ballot.cast_before, 255).to_bytes()
+    words = f"{ballot.laureate or ''}\n{ballot.email}".encode()
+    return keys.sign_id(f"filled:{contest}", ballot.verification_id + ballot.ballot_code + cast_before + words)
 
 
 def unseal(keys: Keys, contest: str, cookie: str | None) -> FilledBallot | None:
     """The ballot in a cookie, or None where there is none, it was altered, or it is of another contest."""
-    content = keys.unseal(f"ballot:{contest}", cookie) if cookie else None
-    if content is None:
+    raw = keys.read_id(f"filled:{contest}", cookie) if cookie else None
+    if raw is None:
         return None
-    verification_id, ballot_code = decode(content["v"]), decode(content["b"])
-    return FilledBallot(verification_id, ballot_code, content.get("l"), content.get("e", ""), content.get("n", 0))
+    verification_id, ballot_code, cast_before = raw[:CODE_FROM], raw[CODE_FROM:COUNT_AT], raw[COUNT_AT]
+    laureate, _, email = raw[COUNT_AT + 1 :].decode().partition("\n")
+    return FilledBallot(verification_id, ballot_code, laureate or None, email, cast_before)
 
 
 def link_token(keys: Keys, contest: str, verification_id: bytes) -> str:

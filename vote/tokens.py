@@ -38,7 +38,7 @@ class Keys:
         return content if isinstance(content, dict) else None
 
     def sign_id(self, purpose: str, identifier: bytes) -> str:
-        """A short token for a random identifier, fit for an address."""
+        """A short token for an identifier, or for any few bytes, fit for an address and a cookie."""
         return _signer(self.secrets, purpose).sign(encode(identifier)).decode()
 
     def read_id(self, purpose: str, token: str) -> bytes | None:

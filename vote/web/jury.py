@@ -45,8 +45,7 @@ def witness(visit: Visit) -> Response:
 
 async def stream(visit: Visit) -> Response:
     await run_in_threadpool(_watch, visit)
-    cookie = visit.request.cookies[visit.cookie_name(STAFF_COOKIE)]
-    return Stream(visit.request.app.state.gallery, Viewer(cookie, visit.lang))
+    return Stream(visit.request.app.state.gallery, Viewer(visit.cookie(STAFF_COOKIE) or "", visit.lang))
 
 
 def _watch(visit: Visit) -> None:

@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from vote import languages
 from vote.errors import Conflict, Expired, Forbidden, Invalid, Refusal, TooMany, Unavailable, Unknown
 from vote.languages import Sentence
+from vote.models import Role
 from vote.station import Station
-from vote.web import doors, forms, guards
+from vote.web import forms, guards
 from vote.web.forms import Form
 from vote.web.visits import STAFF_COOKIE, Visit, who
 
@@ -48,17 +49,22 @@ HTTP_SENTENCES = {
 
 log = logging.getLogger(__name__)
 
-Answer = Response | Awaitable[Response]
-Handler = Callable[[Visit], Answer]
+AsyncHandler = Callable[[Visit], Awaitable[Response]]
+Handler = Callable[[Visit], Response] | AsyncHandler
 
 
 class Page:
     """One address, as an ASGI application. `form` shows the page whose form `post` reads; a refused form is shown
-    again."""
+    again. `keeper` is the role that its room asks for."""
 
-    def __init__(self, get: Handler | None, post: Handler | None, form: Handler | None) -> None:
-        self._handlers = {"POST": post, "GET": get, "HEAD": get}
-        self._form = form
+    def __init__(
+        self, get: Handler | None, post: Handler | None, form: Handler | None, keeper: Role | None = None
+    ) -> None:
+        self._handlers = {
+            method: _async(handler) for method, handler in (("POST", post), ("GET", get), ("HEAD", get)) if handler
+        }
+        self._form = _async(form) if form else None
+        self._keeper = keeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -78,29 +84,28 @@ class Page:
         await response(scope, receive, send)
 
     async def _answer(self, visit: Visit) -> Response:
-        handler = self._handlers[visit.request.method]
-        assert handler is not None  # noqa: S101 (the route takes no other method)
-        sent = visit.request.method == "POST"
+        method = visit.request.method
+        sent = method == "POST"
         if sent:
             guards.require_same_site(visit.request)
             visit.form = await forms.read(visit.request)
-        if (turned_away := await _enter(visit)) is not None:
+        if self._keeper is not None and (turned_away := await _enter(visit, self._keeper)) is not None:
             return turned_away
-        response = await _call(handler, visit)
+        response = await self._handlers[method](visit)
         if sent and visit.member is not None:
             with suppress(Unavailable):  # done is done, and is not to be called nothing
                 await run_in_threadpool(visit.station.noticeboard.keep_up)  # their act shows at once
         return response
 
 
-async def refuse(visit: Visit, refusal: Refusal, form: Handler | None = None) -> Response:
+async def refuse(visit: Visit, refusal: Refusal, form: AsyncHandler | None = None) -> Response:
     """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
     visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
     if form is not None and isinstance(refusal, Invalid | Expired | TooMany):
         visit.refusal = refusal
         visit.form.errors = {name: sentence.in_(visit.lang) for name, sentence in refusal.errors.items()}
         try:
-            response = await _call(form, visit)
+            response = await form(visit)
         except Refusal as second:
             return await refuse(visit, second)
     else:
@@ -128,22 +133,17 @@ def refusal_page(visit: Visit, sentence: Sentence) -> Response:
     return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang))
 
 
-async def _call(handler: Handler, visit: Visit) -> Response:
+def _async(handler: Handler) -> AsyncHandler:
+    """A handler as it is called here: a plain one, which may print and read, in a thread."""
     if inspect.iscoroutinefunction(handler):
-        answer: Response = await handler(visit)
-        return answer
-    result = await run_in_threadpool(handler, visit)
-    assert isinstance(result, Response)  # noqa: S101
-    return result
+        return handler
+    plain = cast(Callable[[Visit], Response], handler)
+    return lambda visit: run_in_threadpool(plain, visit)
 
 
-async def _enter(visit: Visit) -> Response | None:
+async def _enter(visit: Visit, role: Role) -> Response | None:
     """Let a visitor of a room in, or answer instead. Raises Forbidden."""
-    role = doors.keeper(languages.plain(visit.request.scope["route"].path))
-    if role is None:
-        return None
-    cookie = visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))
-    visit.member = await run_in_threadpool(who, visit.station, cookie, visit.at)
+    visit.member = await run_in_threadpool(who, visit.station, visit.cookie(STAFF_COOKIE), visit.at)
     if visit.member is None:
         if visit.request.method == "POST":
             raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")

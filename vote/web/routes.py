@@ -93,7 +93,7 @@ def routes() -> list[BaseRoute]:
     found: list[BaseRoute] = [
         Route(
             languages.address(path, lang),
-            Page(show, act, form),
+            Page(show, act, form, doors.keeper(path)),
             methods=[method for method, handler in (("GET", show), ("POST", act)) if handler is not None],
         )
         for lang in LANGUAGES

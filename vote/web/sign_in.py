@@ -84,7 +84,7 @@ def anew(visit: Visit) -> Response:
 
 
 def leave(visit: Visit) -> Response:
-    staff.leave(visit.station.database, visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE)), visit.at)
+    staff.leave(visit.station.database, visit.cookie(STAFF_COOKIE), visit.at)
     response = visit.lead_to("/")
     visit.set_cookie(response, STAFF_COOKIE, "", 0)
     return response
@@ -147,7 +147,7 @@ def _enter(visit: Visit, cookie: str) -> Response:
         response = visit.lead_to("/entrer/cle")
         visit.set_cookie(response, ENTRANCE_COOKIE, cookie, int(staff.CHALLENGE_LASTS.total_seconds()))
         return response
-    if (old := visit.request.cookies.get(visit.cookie_name(STAFF_COOKIE))) is not None:
+    if (old := visit.cookie(STAFF_COOKIE)) is not None:
         staff.leave(visit.station.database, old, visit.at)
     room = next((room for room, role in doors.ROOMS.items() if member.role is role), "/")
     response = visit.lead_to(room)
@@ -157,7 +157,7 @@ def _enter(visit: Visit, cookie: str) -> Response:
 
 
 def _cookie(visit: Visit) -> str:
-    return visit.request.cookies.get(visit.cookie_name(ENTRANCE_COOKIE), "")
+    return visit.cookie(ENTRANCE_COOKIE) or ""
 
 
 def _identifier(cookie: str) -> bytes:

@@ -61,8 +61,7 @@ class Visit:
     @cached_property
     def ballot(self) -> FilledBallot | None:
         """The ballot that this browser holds."""
-        cookie = self.request.cookies.get(self.cookie_name(BALLOT_COOKIE))
-        return envelope.unseal(self.station.keys, self.station.contest, cookie)
+        return envelope.unseal(self.station.keys, self.station.contest, self.cookie(BALLOT_COOKIE))
 
     @cached_property
     def networks(self) -> tuple[bytes, ...]:
@@ -103,6 +102,14 @@ class Visit:
 
     def cookie_name(self, name: str) -> str:
         return f"__Host-{name}" if self.station.settings.secure else name
+
+    def cookie(self, name: str) -> str | None:
+        """What this browser holds under a name of ours, last of all: a token, which is not quoted (RFC 6265, 5.4)."""
+        wanted = f"{self.cookie_name(name)}="
+        for held in reversed(self.request.headers.get("cookie", "").split(";")):
+            if (pair := held.lstrip()).startswith(wanted):
+                return pair[len(wanted) :]
+        return None
 
     def page(self, template: str, **context: Any) -> HTMLResponse:
         """A page set from a template, with the status this visit has come to."""
