@@ -13,10 +13,10 @@ from crowds import complaints, lot, voter_key
 from people import CONTEST, MORNING, House, StoppedClock, open_house
 from sqlalchemy import func, select
 
-from vote import ballot_box, bundle, cli, mail_hosts, minutes, purge
+from vote import ballot_box, bundle, cli, mail_hosts, minutes, purge, staff
 from vote.errors import Conflict, Misuse
 from vote.mail_hosts import Host
-from vote.models import Act, OutgoingLetter, Signature, StaffSession, Verification
+from vote.models import Act, OutgoingLetter, Role, Signature, Staff, StaffSession, Verification
 from vote.settings import Settings
 
 
@@ -34,6 +34,9 @@ def end(house: House) -> None:
         )
     house.juror()
     officer = house.officer()
+    with house.database.writing() as session:
+        address = session.scalars(select(Staff.address).where(Staff.role == Role.OFFICER)).one()
+        staff.challenge(session, b"never answered", address, house.clock.now())
     officer.close()
     assert officer.publish().status_code == 200
 

@@ -13,10 +13,21 @@ from vote import ballot_box, contests, minutes, sealing
 from vote.db import Database
 from vote.errors import Conflict
 from vote.languages import Sentence
-from vote.models import Act, Disowned, MailHost, OutgoingLetter, Signal, SignIn, StaffSession, State, Verification
+from vote.models import (
+    Act,
+    Challenge,
+    Disowned,
+    MailHost,
+    OutgoingLetter,
+    Signal,
+    SignIn,
+    StaffSession,
+    State,
+    Verification,
+)
 from vote.sealing import Sealer
 
-FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Signal, MailHost)
+FORGOTTEN = (OutgoingLetter, Verification, Disowned, SignIn, StaffSession, Challenge, Signal, MailHost)
 WHY = Sentence("Destruction des données qui permettaient encore de savoir qui a voté.")
 
 
