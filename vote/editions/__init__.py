@@ -6,16 +6,13 @@ import hashlib
 import json
 import re
 import tomllib
-import unicodedata
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime
-from functools import cache
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, cast
 from zoneinfo import available_timezones
 
+from vote.editions.documents import built, plain, revived, wrong
 from vote.errors import Misuse
 
 SHIPPED = Path(__file__).with_name("2019.toml")
@@ -158,7 +155,7 @@ class Edition:
 
     def document(self) -> dict[str, Any]:
         """JSON-ready; `from_document` is its inverse."""
-        return cast(dict[str, Any], _plain(self))
+        return cast(dict[str, Any], plain(self))
 
     def canonical(self) -> str:
         """The document as JSON that is the same for equal editions: sorted keys, no spaces, no escapes."""
@@ -183,7 +180,7 @@ def read(path: Path) -> Edition:
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{path} is not valid TOML: {error}.") from error
     try:
-        edition = cast(Edition, _built(Edition, raw, ""))
+        edition = cast(Edition, built(Edition, raw, ""))
         _agree(edition)
     except Misuse as error:
         raise Misuse(f"{path}: {error}.") from None
@@ -192,7 +189,7 @@ def read(path: Path) -> Edition:
 
 def from_document(document: dict[str, Any]) -> Edition:
     """The edition that gave this document, which is trusted: nothing is validated again. A key it lacks is younger."""
-    return cast(Edition, _revived(Edition, document))
+    return cast(Edition, revived(Edition, document))
 
 
 def _agree(edition: Edition) -> None:
@@ -200,111 +197,10 @@ def _agree(edition: Edition) -> None:
     for name in ("letters_per_address", "asked_per_network", "asked_in_all", "hot", "surge", "night"):
         wanted = len(getattr(SHIPPED_FIGURES, name))
         if len(getattr(edition.figures, name)) != wanted:
-            raise _wrong(f"screening.{name}", f"must hold {wanted} numbers")
+            raise wrong(f"screening.{name}", f"must hold {wanted} numbers")
     if edition.closes_at <= edition.opens_at:
-        raise _wrong("closes_at", "must come after `opens_at`")
+        raise wrong("closes_at", "must come after `opens_at`")
     slugs = [laureate.slug for laureate in edition.laureates]
     for n, slug in enumerate(slugs):
         if slug in slugs[:n]:
-            raise _wrong(f"laureates[{n}].slug", f"repeats {slug}, which names another laureate")
-
-
-def _built(kind: Any, raw: Any, key: str) -> Any:
-    """What TOML gave, as an instance of `kind`: a dataclass, or the type of one of its fields."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Annotated, Union, UnionType):  # Union is X | None: TOML has no null, so what is there is an X
-        value = _built(arguments[0], raw, key)
-        if origin is Annotated and not arguments[1](value):
-            raise _wrong(key, arguments[2])
-        return value
-    if origin is Literal:
-        if raw not in arguments or isinstance(raw, bool):
-            raise _wrong(key, f"must be one of {', '.join(map(str, arguments))}")
-        return raw
-    if origin is tuple:
-        return tuple(_built(arguments[0], item, f"{key}[{n}]") for n, item in enumerate(_typed(list, raw, key)))
-    if is_dataclass(kind):
-        return _record(kind, _typed(dict, raw, key), key)
-    leaf = _typed(kind, raw, key)
-    return _LEAVES[kind](leaf, key) if kind in _LEAVES else leaf
-
-
-def _record(kind: Any, raw: dict[str, Any], key: str) -> Any:
-    prefix, shape = (f"{key}." if key else ""), _shape(kind)
-    for name in raw:
-        if name not in shape:
-            raise _wrong(prefix + name, f"is not a known key (known here: {', '.join(shape)})")
-    given = {name: _built(wanted, raw[name], prefix + name) for name, wanted in shape.items() if name in raw}
-    for field in fields(kind):
-        if field.name not in raw and field.default is MISSING:
-            if type(None) not in get_args(shape[field.name]):
-                raise _wrong(prefix + field.name, "is missing")
-            given[field.name] = None
-    return kind(**given)
-
-
-def _typed(kind: type, raw: Any, key: str) -> Any:
-    if type(raw) is not kind:
-        raise _wrong(key, f"must be {_NAMES[kind]}")
-    return raw
-
-
-def _text(raw: str, key: str) -> str:
-    text = re.sub(r"[ \t\r\n]+", " ", raw).strip(" ")  # only these: French spaces are meant
-    if not any(char.isprintable() and not char.isspace() for char in text):
-        raise _wrong(key, "is blank")
-    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in text):
-        raise _wrong(key, "holds a control character")
-    return text
-
-
-def _instant(raw: datetime, key: str) -> datetime:
-    if raw.tzinfo is None:
-        raise _wrong(key, "needs an offset from UTC, as in 2019-11-22T00:00:00+01:00")
-    try:
-        return raw.astimezone(UTC)
-    except OverflowError:
-        raise _wrong(key, "is beyond the calendar") from None
-
-
-def _wrong(key: str, reason: str) -> Misuse:
-    return Misuse(f"`{key}` {reason}")
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _revived(kind: Any, plain: Any) -> Any:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if plain is None or kind in (str, int) or origin is Literal:
-        return plain
-    if origin is tuple:
-        return tuple(_revived(arguments[0], item) for item in plain)
-    if origin in (Annotated, Union, UnionType):
-        return _revived(arguments[0], plain)
-    if is_dataclass(kind):
-        defaults = {field.name for field in fields(kind) if field.default is not MISSING}
-        return cast(type, kind)(
-            **{
-                name: _revived(wanted, plain.get(name))
-                for name, wanted in _shape(cast(type, kind)).items()
-                if name in plain or name not in defaults
-            }
-        )
-    return kind.fromisoformat(plain)
-
-
-@cache
-def _shape(kind: type) -> dict[str, Any]:
-    """The fields of a dataclass and their types, in order."""
-    return get_type_hints(kind, include_extras=True)
-
-
-_LEAVES: dict[type, Callable[[Any, str], Any]] = {str: _text, datetime: _instant}
-_NAMES: dict[type, str] = {int: "a whole number", str: "text", list: "a list", dict: "a table"}
-_NAMES |= {datetime: "a date with a time", date: "a date"}
+            raise wrong(f"laureates[{n}].slug", f"repeats {slug}, which names another laureate")
