@@ -13,6 +13,7 @@ VERIFICATION_BYTES = 16
 CODE_FROM = VERIFICATION_BYTES
 COUNT_AT = CODE_FROM + BALLOT_CODE_BYTES
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+PAIRS = [one + other for one in CROCKFORD for other in CROCKFORD]  # what ten bits are written as
 LOOKALIKES = str.maketrans("OIL", "011", "- \u00a0\t\u202f")
 
 
@@ -78,8 +79,8 @@ def read_link_token(keys: Keys, contest: str, token: str) -> bytes | None:
 def receipt_code(ballot_code: bytes) -> str:
     """The ballot code as people read it: 16 Crockford base32 characters in four groups."""
     number = int.from_bytes(ballot_code)
-    text = "".join(CROCKFORD[number >> shift & 31] for shift in range(75, -1, -5))
-    return "-".join(text[start : start + 4] for start in range(0, 16, 4))
+    a, b, c, d, e, f, g, h = [PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)]
+    return f"{a}{b}-{c}{d}-{e}{f}-{g}{h}"
 
 
 def read_receipt_code(typed: str) -> bytes | None:
