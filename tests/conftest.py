@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from people import House, StoppedClock, open_house, prepare, settings_for
+from post_office import PostOffice, open_post_office
 from servers import MailServer, PostgreSQL, memory
 
 from vote.db import Database
@@ -92,3 +93,10 @@ def house(settings: Settings, clock: StoppedClock) -> Iterator[House]:
 def mail_server() -> Iterator[MailServer]:
     with MailServer() as server:
         yield server
+
+
+@pytest.fixture
+def post(house: House, mail_server: MailServer) -> Iterator[PostOffice]:
+    """The post of this house, whose letters leave by a mail server."""
+    with open_post_office(house, mail_server) as office:
+        yield office

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from vote import postman, station
 from vote.carriers import SmtpCarrier
 from vote.letters import Letterhead
-from vote.models import OutgoingLetter
+from vote.models import Delivery, OutgoingLetter, Verification
 from vote.outbox import DELAYS
 from vote.settings import Smtp
 
@@ -48,6 +48,11 @@ class PostOffice:
         """Letters in the outbox."""
         with self.house.database.reading() as session:
             return session.scalar(select(func.count()).select_from(OutgoingLetter)) or 0
+
+    def deliveries(self) -> list[Delivery]:
+        """What became of the letter of each verification."""
+        with self.house.database.reading() as session:
+            return list(session.scalars(select(Verification.delivery)))
 
     def remembers(self, address: str) -> bool:
         """Whether any table holds anything of an address."""

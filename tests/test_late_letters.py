@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from people import House, receipt_of, text_of
-from post_office import PostOffice, open_post_office
-from servers import MailServer
+from post_office import PostOffice
 from sqlalchemy import select, update
 
 from vote import outbox, worker
 from vote.models import Delivery, OutgoingLetter, Verification
 
 ADDRESS = "marie.dupont@example.org"
-
-
-@pytest.fixture
-def post(house: House, mail_server: MailServer) -> Iterator[PostOffice]:
-    with open_post_office(house, mail_server) as office:
-        yield office
-
-
-def deliveries(house: House) -> list[Delivery]:
-    with house.database.reading() as session:
-        return list(session.scalars(select(Verification.delivery)))
 
 
 def test_while_the_mail_server_is_down_for_an_hour_people_ask_and_their_letters_leave_afterwards(
@@ -77,7 +62,7 @@ def test_an_address_corrected_while_its_letter_is_in_hand_still_gets_one(house: 
     assert "n’a pas pu être remise" not in voter.browser.get("/confirmation").text
     post.round()
     assert [letter.recipient for letter in post.mail.accepted] == ["marie@example.org"]
-    assert deliveries(house) == [Delivery.SENT]
+    assert post.deliveries() == [Delivery.SENT]
 
 
 def test_a_letter_whose_subject_is_gone_is_dropped_with_its_address(house: House, post: PostOffice) -> None:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from people import House
 from post_office import PostOffice, open_post_office
 from servers import MailServer
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from vote import outbox
-from vote.models import Delivery, OutgoingLetter, Verification
+from vote.models import Delivery, OutgoingLetter
 
 ADDRESS = "marie.dupont@example.org"
-
-
-@pytest.fixture
-def post(house: House, mail_server: MailServer) -> Iterator[PostOffice]:
-    with open_post_office(house, mail_server) as office:
-        yield office
-
-
-def deliveries(house: House) -> list[Delivery]:
-    with house.database.reading() as session:
-        return list(session.scalars(select(Verification.delivery)))
 
 
 def test_an_accepted_letter_leaves_no_address_behind(house: House, post: PostOffice) -> None:
@@ -34,7 +20,7 @@ def test_an_accepted_letter_leaves_no_address_behind(house: House, post: PostOff
     assert post.round() == 1
     assert [letter.recipient for letter in post.mail.accepted] == [ADDRESS]
     assert "Elle est partie" in voter.browser.get("/confirmation").text
-    assert deliveries(house) == [Delivery.SENT]
+    assert post.deliveries() == [Delivery.SENT]
     assert post.waiting() == 0
     assert not post.remembers(ADDRESS)
     assert post.round() == 0
@@ -64,7 +50,7 @@ def test_a_letter_refused_for_now_for_ever_is_given_up(house: House, post: PostO
     with house.database.writing() as session:
         session.execute(update(OutgoingLetter).values(tries=outbox.MOST_TRIES - 1))
     post.round()
-    assert deliveries(house) == [Delivery.REFUSED]
+    assert post.deliveries() == [Delivery.REFUSED]
     assert not post.remembers(ADDRESS)
 
 
@@ -90,7 +76,7 @@ def test_a_refusal_of_the_whole_letter_is_for_good_too(house: House, post: PostO
     house.voter(ADDRESS).choose()
     post.mail.say("DATA", "552 5.3.4 Too big")
     post.round()
-    assert deliveries(house) == [Delivery.REFUSED]
+    assert post.deliveries() == [Delivery.REFUSED]
     assert not post.remembers(ADDRESS)
 
 
@@ -98,7 +84,7 @@ def test_a_refusal_of_our_own_address_is_not_blamed_on_the_voter(house: House, p
     house.voter(ADDRESS).choose()
     post.mail.say("MAIL", "550 5.7.1 Sender not allowed")
     post.round()
-    assert deliveries(house) == [Delivery.WAITING]
+    assert post.deliveries() == [Delivery.WAITING]
     post.try_again()
     assert len(post.mail.accepted) == 1
 
@@ -107,7 +93,7 @@ def test_a_server_that_says_goodbye_is_called_again(house: House, post: PostOffi
     house.voter(ADDRESS).choose()
     post.mail.say("RCPT", "421 4.3.2 Closing for tonight")
     post.round()
-    assert deliveries(house) == [Delivery.WAITING]
+    assert post.deliveries() == [Delivery.WAITING]
     post.try_again()
     assert len(post.mail.accepted) == 1
 
@@ -118,11 +104,11 @@ def test_a_letter_hung_up_upon_is_accepted_exactly_once(house: House, post: Post
     post.round()
     post.try_again()
     assert post.mail.accepted == []
-    assert deliveries(house) == [Delivery.WAITING]
+    assert post.deliveries() == [Delivery.WAITING]
     for _ in range(3):
         post.try_again()
     assert len(post.mail.accepted) == 1
-    assert deliveries(house) == [Delivery.SENT]
+    assert post.deliveries() == [Delivery.SENT]
 
 
 def test_a_name_beyond_ascii_gets_its_letter_where_the_server_can(house: House, post: PostOffice) -> None:
