@@ -6,7 +6,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message
 
 from vote import languages, line
 from vote.errors import Unavailable
@@ -15,7 +14,7 @@ from vote.station import Station
 from vote.web import doors, pages
 from vote.web.forms import Form
 from vote.web.guards import House
-from vote.web.posters import sheet_of
+from vote.web.posters import NOBODY, answer_of, sheet_of
 from vote.web.visits import Visit
 
 AGAIN_SECONDS = 5
@@ -53,16 +52,8 @@ class Apology:
             self._set_for = state
 
     async def _set(self, path: str) -> tuple[bytes, bytes]:
-        nobody = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"nobody")]}
-        station, request = self._station, Request(nobody)
-        visit = Visit(request, station, station.clock.now(), Form())
-        answer: ASGIApp = await pages.refuse(visit, Unavailable(line.FULL, retry_after=AGAIN_SECONDS))
-        told: list[Message] = []
-
-        async def send(message: Message) -> None:
-            told.append(message)
-
-        await House(answer, secure=station.settings.secure)(nobody, request.receive, send)
-        start, *bodies = told
-        body = b"".join(message.get("body", b"") for message in bodies)
+        station, scope = self._station, {**NOBODY, "type": "http", "path": path}
+        visit = Visit(Request(scope), station, station.clock.now(), Form())
+        answer = await pages.refuse(visit, Unavailable(line.FULL, retry_after=AGAIN_SECONDS))
+        start, body = await answer_of(House(answer, secure=station.settings.secure), scope)
         return sheet_of(HTTPStatus.SERVICE_UNAVAILABLE, start["headers"], body).wire

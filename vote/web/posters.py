@@ -19,6 +19,8 @@ MAX_AGE = b"public, max-age=0, s-maxage=10"
 MOST = 500  # addresses; the site has some fifty
 WORTH_PACKING = 500  # bytes
 MINUTE = timedelta(minutes=1)
+# Who asks for a page that everybody will see.
+NOBODY: Scope = {"headers": [(b"host", b"nobody")], "client": None, "method": "GET", "query_string": b""}
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -123,17 +125,7 @@ class Posters:
     async def _print(self, scope: Scope) -> Poster | None:
         station = self._wall.station
         version, at, contest = station.noticeboard.version, station.clock.now(), station.noticeboard.latest()
-        sheet: list[Message] = []
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message: Message) -> None:
-            sheet.append(message)
-
-        nobody = {"headers": [(b"host", b"nobody")], "client": None, "method": "GET", "query_string": b""}
-        await self._app({**scope, **nobody}, receive, send)
-        start, *bodies = sheet
+        start, body = await answer_of(self._app, {**scope, **NOBODY})
         if start["status"] != 200:
             return None
         # True for this minute, and never past the moment at which the contest opens or closes by itself.
@@ -145,7 +137,7 @@ class Posters:
             max([minute, *begins]),
             min([minute + MINUTE, *ends]),
             start["headers"],
-            b"".join(message.get("body", b"") for message in bodies),
+            body,
         )
 
 
@@ -168,6 +160,21 @@ def _poster(version: int, since: datetime, until: datetime, headers: Headers, bo
         if len(body) > WORTH_PACKING
         else plain,
     )
+
+
+async def answer_of(app: ASGIApp, scope: Scope) -> tuple[Message, bytes]:
+    """What an application answers to this scope without a body: the start of the answer, and its body as a whole."""
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    await app(scope, receive, send)
+    start, *bodies = told
+    return start, b"".join(message.get("body", b"") for message in bodies)
 
 
 def sheet_of(status: HTTPStatus, headers: Headers, body: bytes) -> Sheet:
