@@ -63,7 +63,7 @@ class Visit:
         """The ballot that this browser holds."""
         return envelope.unseal(self.station.keys, self.station.contest, self.cookie(BALLOT_COOKIE))
 
-    @cached_property
+    @property
     def networks(self) -> tuple[bytes, ...]:
         """The marks of the networks that this request comes from, narrowest first."""
         client = self.request.client
@@ -75,7 +75,7 @@ class Visit:
         client = self.request.client
         return marks.network(self.station.keys, client.host if client else None, self.at)
 
-    @cached_property
+    @property
     def lang(self) -> str:
         """The language of the page asked for, and of everything that comes of it."""
         return languages.language_of(self.request.scope["path"])
@@ -118,7 +118,7 @@ class Visit:
     def form_page(self, template: str, blanks: Mapping[str, str], **context: Any) -> HTMLResponse:
         """The same, set once for everybody whose page differs in the blanks only. What is given is not mutable."""
         board = self.station.noticeboard
-        contest, minute = board.latest(), self.at.replace(second=0, microsecond=0)
+        contest, minute = board.latest(), int(self.at.timestamp()) // 60
         # Of the values, only the choice is set with the page: it is one of few.
         choice = self.form["laureate"] and (
             self.form["laureate"] if self.edition.laureate(self.form["laureate"]) else "?"
