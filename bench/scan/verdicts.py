@@ -35,10 +35,10 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "LDAP Injection",
-        "parameter (cherche|code)$",
+        r"(GET|POST) (/en)?/(urne|bureau\S*) .*parameter \w+$",
         "",
         "not so, there is no LDAP here: the module takes pages that differ for a sign, and these show what comes in "
-        "meanwhile, the minutes and the fingerprint of the box.",
+        "meanwhile, the turnout, the minutes and the fingerprint of the box.",
     ),
     (
         "HTTP Methods",
