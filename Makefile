@@ -14,7 +14,7 @@ BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CHECKED := vote tests bench alembic
 
-.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster scan overload mutants lock sbom words clean
+.PHONY: help demo test quick abilities format pictures social lighthouse bench fraud faults cluster scan overload image mutants lock sbom words clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -75,6 +75,9 @@ scan: .venv/.checks ## wapiti and sqlmap on every address as people vote, two mi
 
 overload: .venv/.checks ## offer four times what one web process can serve, write bench/OVERLOAD.md; QUICK=1 in half a minute
 	@$(BIN)/python bench/overload.py $(if $(QUICK),--quick)
+
+image: .venv/.runtime ## build the image and vote in it, write bench/IMAGE.md; TOLD="--debian --engine podman …" (bench/image.py --help)
+	@$(BIN)/python bench/image.py $(TOLD)
 
 mutants: .venv/.checks ## change the rules in one place at a time, see what tests notice, write bench/MUTANTS.md; AGAIN=1 who lives
 	@$(BIN)/python bench/mutation.py $(if $(AGAIN),--again)

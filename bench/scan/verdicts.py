@@ -41,6 +41,12 @@ VERDICTS: tuple[tuple[str, str, str, str], ...] = (
         "meanwhile, the turnout, the minutes and the fingerprint of the box.",
     ),
     (
+        "Review Webserver Metafiles for Information Leakage",
+        r"GET /en : Found webpage \S+/en/ on",
+        "",
+        "told for information: `/en` leads to `/en/`, the English home page, which every page names.",
+    ),
+    (
         "HTTP Methods",
         r"OPTIONS \(405\)",
         "",
