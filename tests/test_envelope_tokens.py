@@ -69,6 +69,8 @@ def test_a_code_may_be_typed_with_spaces_and_under_an_older_secret() -> None:
     [
         FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes", "élodie@example.org"),
         FilledBallot(b"v" * 16, b"b" * 10),
+        FilledBallot(b"\n" * 16, b"\n" * 10, None, "marie@example.org", 10),
+        FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes", cast_before=255),
     ],
 )
 def test_a_ballot_is_read_back_in_its_own_contest_alone(ballot: FilledBallot) -> None:
@@ -85,6 +87,14 @@ def test_a_ballot_without_its_choice_says_nothing_of_it() -> None:
     cookie = envelope.seal(KEYS, "one", ballot)
     assert len(cookie) < len(envelope.seal(KEYS, "one", FilledBallot(b"v" * 16, b"b" * 10, "ilot-femmes")))
     assert (ballot.laureate, ballot.email) == (None, "")
+
+
+def test_a_browser_that_cast_very_many_ballots_is_still_one_that_did() -> None:
+    cookie = envelope.seal(KEYS, "one", FilledBallot(b"v" * 16, b"b" * 10, cast_before=400))
+    held = envelope.unseal(KEYS, "one", cookie)
+    assert held is not None
+    assert held.once_cast().cast_before == 256
+    assert envelope.unseal(KEYS, "one", envelope.seal(KEYS, "one", held.once_cast())) == held
 
 
 def test_a_links_token_proves_one_verification_of_one_contest() -> None:
