@@ -42,14 +42,21 @@ def main() -> None:
     asked = parser.parse_args()
     outcomes: Counter[str] = Counter()
     with suppress(KeyboardInterrupt):
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(asked.site, "/pret"):
-            if time.monotonic() > deadline:
-                sys.exit(f"Nobody voted: {asked.site} is not ready after {READY_SECONDS} seconds.")
-            time.sleep(0.5)
+        if not wait(asked.site):
+            sys.exit(f"Nobody voted: {asked.site} is not ready after {READY_SECONDS} seconds.")
         send(asked.site, asked.voters, max(asked.minutes * 60, 1), outcomes)
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     print(f"The crowd has left. Of {asked.voters} people: {told or 'nobody voted'}.", flush=True)
+
+
+def wait(site: str) -> bool:
+    """Until the site can take votes; False where that lasts too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _answers(site, "/pret"):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def send(site: str, voters: int, seconds: float, outcomes: Counter[str]) -> None:

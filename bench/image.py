@@ -15,26 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import URLError
 
-from crowd import Browser, vote_once
+from crowd import Browser, vote_once, wait
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE, REPORT = ROOT / "deploy" / "Dockerfile", ROOT / "bench" / "IMAGE.md"
 DEBIAN = "python3,python3-venv,python3-pip,python-is-python3"
 NAME, TAG, BASE, VOLUME = "vote-tried", "localhost/vote:tried", "localhost/debian-python", "vote-tried-data"
-VOTERS, READY_SECONDS = 5, 60
-# What the process may do, as the kernel tells it, and what becomes of a file that it tries to write.
+VOTERS = 5
+# What the process may do, as the kernel tells it, and which of the files named to it it could write.
 INSIDE = """
-import json, os, pathlib
+import json, os, pathlib, sys
 status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
 told = {"uid": os.getuid(), "gid": os.getgid(), "powers": int(status["CapEff"], 16) | int(status["CapBnd"], 16)}
 told["no_new"] = int(status["NoNewPrivs"])
-for place in ("/app/vote/here", "/opt/venv/here", "/here", "/tmp/here", "/app/var/here"):
+for place in sys.argv[1:]:
     try:
         pathlib.Path(place).write_text("")
         told[place] = True
@@ -50,9 +49,7 @@ class Engine:
 
     def __init__(self, command: str, building: str, running: str) -> None:
         self.command, self.building = shlex.split(command), shlex.split(building)
-        documented = re.search(r"docker run (.*?)--env-file", re.sub(r"\\\n#\s*", "", RECIPE.read_text()))
-        assert documented is not None
-        self.running = [*shlex.split(documented[1]), *shlex.split(running)]
+        self.running = [*shlex.split(_documented(r"docker run (.*?)--env-file")), *shlex.split(running)]
 
     def __call__(self, *arguments: str, given: bytes | None = None) -> str:
         done = subprocess.run([*self.command, *arguments], input=given, capture_output=True, check=False)
@@ -111,20 +108,18 @@ def _try(engine: Engine, folder: Path, port: int) -> Iterator[tuple[str, str]]:
     began = time.monotonic()
     engine.run(folder, "serve", options=["--detach", "--name", NAME, "-p", f"127.0.0.1:{port}:{port}"])
     site = f"http://127.0.0.1:{port}"
-    _until(lambda: Browser(site).open("/pret"))
+    _require(wait(site), f"{site} is not ready")
     yield "`vote serve`", f"ready {time.monotonic() - began:.1f} s after its start"
     receipts = [vote_once(site, f"voter.{number}@example.org") for number in range(VOTERS)]
     found = ["enveloppe" in Browser(site).open(f"/urne?code={receipt}") for receipt in receipts]
     _require(all(found) and len(set(receipts)) == VOTERS, "a receipt was not found")
     yield f"{VOTERS} people vote, by the codes of their letters", "each receipt is found at `/urne`"
-    told = json.loads(engine("exec", NAME, "python", "-c", INSIDE))
+    told = json.loads(engine("exec", NAME, "python", "-c", INSIDE, *WRITABLE))
     _require((told["uid"], told["gid"], told["powers"], told["no_new"]) == (65532, 65532, 0, 1), f"it runs as {told}")
     yield "who it is", "user 65532, no capability, none to be had"
     _require({place: told[place] for place in WRITABLE} == WRITABLE, f"it may write where it should not: {told}")
     yield "where it can write", "`/app/var` and `/tmp`; not in the code, the libraries or the root"
-    health = re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", RECIPE.read_text(), re.MULTILINE)
-    _require(health is not None, "the recipe has no health check")
-    engine("exec", NAME, *json.loads(health[1] if health else "[]"))
+    engine("exec", NAME, *json.loads(_documented(r"^HEALTHCHECK .*? CMD (\[.*\])$")))
     yield "its health check", "passes"
     began = time.monotonic()
     engine("stop", "--time", "30", NAME)
@@ -179,16 +174,12 @@ def _tidied(engine: Engine) -> Iterator[None]:
                 engine(*left)
 
 
-def _until(ready: Callable[[], object]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            ready()
-            return
-        except (URLError, OSError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+def _documented(pattern: str) -> str:
+    """What the recipe says at this place, lines that go on made one."""
+    found = re.search(pattern, re.sub(r"\\\n#\s*", "", RECIPE.read_text()), re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{RECIPE.name} does not say {pattern}")
+    return found[1]
 
 
 def _require(holds: bool, otherwise: str) -> None:

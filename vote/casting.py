@@ -14,13 +14,7 @@ from vote import ballot_box, contests, envelope, marks, poll_book, proving, scre
 from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
-from vote.models import (
-    VERIFICATION_LASTS,
-    Contest,
-    Envelope,
-    RejectedBallot,
-    State,
-)
+from vote.models import VERIFICATION_LASTS, Contest, Envelope, RejectedBallot, State
 from vote.proving import Proving, WrongCode
 from vote.rows import insert, insert_all
 from vote.rules import Arrival

@@ -10,8 +10,7 @@ from vote.tokens import Keys
 BALLOT_CODE_BYTES = 10
 SALT_BYTES = 32
 VERIFICATION_BYTES = 16
-CODE_FROM = VERIFICATION_BYTES
-COUNT_AT = CODE_FROM + BALLOT_CODE_BYTES
+COUNT_AT = VERIFICATION_BYTES + BALLOT_CODE_BYTES
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 PAIRS = [one + other for one in CROCKFORD for other in CROCKFORD]  # what ten bits are written as
 LOOKALIKES = str.maketrans("OIL", "011", "- \u00a0\t\u202f")
@@ -62,9 +61,9 @@ def unseal(keys: Keys, contest: str, cookie: str | None) -> FilledBallot | None:
     raw = keys.read_id(f"filled:{contest}", cookie) if cookie else None
     if raw is None:
         return None
-    verification_id, ballot_code, cast_before = raw[:CODE_FROM], raw[CODE_FROM:COUNT_AT], raw[COUNT_AT]
     laureate, _, email = raw[COUNT_AT + 1 :].decode().partition("\n")
-    return FilledBallot(verification_id, ballot_code, laureate or None, email, cast_before)
+    verification_id, ballot_code = raw[:VERIFICATION_BYTES], raw[VERIFICATION_BYTES:COUNT_AT]
+    return FilledBallot(verification_id, ballot_code, laureate or None, email, raw[COUNT_AT])
 
 
 def link_token(keys: Keys, contest: str, verification_id: bytes) -> str:

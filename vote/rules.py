@@ -49,7 +49,7 @@ class Trait:
     domain: Domain | None = None
     gap: int | None = None
     host: Host | None = None
-    facts: tuple[tuple[str, int], ...] = ()
+    facts: Facts = ()
 
     @property
     def name(self) -> str:
