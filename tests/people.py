@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pages_inspector
 from httpx2 import Response
-from sqlalchemy import select
+from sqlalchemy import event, select
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -144,6 +144,14 @@ class House:
         entrance = in_language(f"/entrer/{token}", lang)
         assert found.client.post(entrance, data={}, follow_redirects=False).status_code == 303
         return found
+
+    def reconnect(self) -> None:
+        """Connections are new from here on; one that is in somebody's hands now is closed when it comes back."""
+        engine = self.database.engine
+        before = engine.pool
+        engine.dispose()
+        event.listen(before, "checkin", lambda _, entry: entry.invalidate())
+        before.dispose()  # what came back meanwhile
 
     def juror(self, lang: str = "fr") -> Member:
         return self.member(Role.JUROR, lang)

@@ -43,7 +43,7 @@ def be_impatient(house: House) -> None:
     """Wait for a standby as everywhere, but not for so long as people would."""
     hurry = "connect", lambda connection, _: setattr(connection, "patience", 1.0)
     event.listen(house.database.engine, *hurry, insert=True)
-    house.database.engine.dispose()
+    house.reconnect()
 
 
 def about_to_confirm(house: House) -> tuple[Voter, str]:
@@ -170,7 +170,7 @@ def test_a_connection_to_a_server_that_takes_no_writes_is_left_for_whoever_does(
     url = f"postgresql+psycopg://postgres@/day?host={name}"
     with open_house(settings_for(url, tmp_path), clock) as house:
         voter, code = about_to_confirm(house)
-        house.database.engine.dispose()
+        house.reconnect()
         lead_to(standby, name)
         assert NOTHING in said(voter.type_code(code))
         lead_to(primary, name)

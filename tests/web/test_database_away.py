@@ -123,4 +123,4 @@ def be_impatient(house: House) -> None:
     def connect(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA busy_timeout = 100")
 
-    house.database.engine.dispose()
+    house.reconnect()

@@ -106,7 +106,7 @@ def test_a_node_whose_clock_is_not_the_databases_takes_no_votes(
             function = f"FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $${ahead}$$"
             connection.execute(text(f"CREATE {function}"))
             connection.execute(text(f"ALTER DATABASE {apart} SET search_path = public, pg_catalog"))
-        house.database.engine.dispose()
+        house.reconnect()
         answer = house.client().get("/pret")
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
