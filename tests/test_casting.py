@@ -17,7 +17,7 @@ from vote.db import Database
 from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.models import TRIES, VERIFICATION_LASTS, Envelope, OutgoingLetter, Table, Turnout, Verification
 from vote.proofs import Toll
-from vote.proving import WrongCode
+from vote.proving import Exhausted, WrongCode
 from vote.tally import Balance
 
 SECOND = timedelta(seconds=1)
@@ -123,7 +123,7 @@ def test_the_code_of_somebody_else_proves_nothing(here: Booth) -> None:
 def test_five_wrong_codes_use_up_the_letter_even_in_one_transaction(here: Booth) -> None:
     first = ask(here, [b"marie"], MORNING)[0]
     outcomes = confirm(here, *[ballot(first, code=wrong(first))] * TRIES, ballot(first, code=code_of(first)))
-    assert [type(outcome) for outcome in outcomes] == [WrongCode] * 4 + [Expired] * 2
+    assert [type(outcome) for outcome in outcomes] == [WrongCode] * 4 + [Exhausted] * 2
     assert "un essai" in str(outcomes[3])
     assert isinstance(confirm(here, ballot(first, code=code_of(first)))[0], Expired)
 

@@ -46,7 +46,7 @@ def test_a_wrong_code_says_how_many_tries_are_left_from_one_transaction_to_the_n
         (outcome,) = casting.confirm(here, [wrong(marie)], MORNING)
         sentences.append(said(outcome))
         if isinstance(outcome, WrongCode):
-            assert outcome.expires_at == END
+            assert outcome.verification.expires_at == END
     left = ["you have 4 tries left", "you have 3 tries left", "you have 2 tries left", "you have one try left"]
     typed = [{"code": f"This code is not the one in the latest e-mail: read it again, {one}."} for one in left]
     assert sentences == [*typed, {"": EXHAUSTED}, {"": EXHAUSTED}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import socket
 import sqlite3
@@ -210,6 +211,42 @@ def test_a_body_that_comes_with_a_request_for_a_poster_is_no_second_request(site
     found = answered(site, head + hidden + b"GET /reglement HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
     assert found.count(b"HTTP/1.1 200 OK") == 2
     assert b"<title>R\xc3\xa8glement" in found
+
+
+def form(body: bytes, *, more: bytes = b"Connection: close\r\n", version: bytes = b"1.1") -> tuple[bytes, bytes]:
+    """Head and body of a form sent to confirm."""
+    head = HEAD.replace(b"/bulletin HTTP/1.1", b"/confirmation HTTP/" + version)
+    return head + b"Content-Length: %d\r\n%s\r\n" % (len(body), more), body
+
+
+def lines(answer: bytes) -> set[bytes]:
+    return {line for line in answer.splitlines() if not line.startswith(b"date:")}
+
+
+@pytest.mark.parametrize("body", [b"code=123456", b"code=", b"", b"a=1&" * 50, b"a=" + b"a" * LARGEST_BODY])
+def test_a_form_that_comes_as_a_whole_is_answered_as_one_that_comes_in_parts(site: str, body: bytes) -> None:
+    head, body = form(body)
+    whole = answered(site, head + body)
+    with closing(connect(site)) as connection:
+        connection.sendall(head[:-2])
+        time.sleep(0.05)
+        connection.sendall(head[-2:])
+        time.sleep(0.05)
+        connection.sendall(body)
+        in_parts = answer(connection)
+    assert lines(whole) == lines(in_parts)
+    assert b"content-security-policy: " in whole
+    assert b"connection: close" in whole
+    assert whole.rstrip().endswith(b"</html>")
+
+
+def test_forms_sent_ahead_are_answered_in_their_order_and_the_last_one_closes(site: str) -> None:
+    first, second = form(b"code=1", more=b""), form(b"a=1&" * 50, more=b"")
+    get = b"GET /sante HTTP/1.1\r\nHost: here\r\n\r\n"
+    last = form(b"code=2", version=b"1.0", more=b"")
+    found = answered(site, b"".join([*first, get, *second, *first, *last]))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", found) == [b"410", b"200", b"400", b"410", b"410"]
+    assert found.count(b"connection: close") == 1
 
 
 def test_who_reads_nothing_is_not_answered_for_ever(site: str) -> None:

@@ -273,6 +273,7 @@ def test_an_admission_lasts_until_votes_have_doubled(
             at=MORNING, verdict=Act.ADMISSION,
         )  # fmt: skip
         session.add(admitted)
+        session.flush()
         everybody = marks.contest(KEYS, CONTEST)
         signals.count(session, {domain.mark: Seen(gaps=[0, 0, *[(votes - 1) // 5] * 5, (votes - 1) % 5])}, MORNING)
         arrival = Arrival(None, domain, 3)

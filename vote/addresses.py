@@ -63,8 +63,8 @@ def parse(text: str) -> Address:
     try:
         valid = validate_email(text, check_deliverability=False)
         canonical, domain = _mailbox(valid)
-        # Folding may turn a letter into a sign: "＠" is one mailbox's letter, "@" is not.
-        if canonical != valid.normalized.lower() or not canonical.isascii():
+        # Folding may turn a letter into a sign: "＠" is one mailbox's letter, "@" is not. Of ASCII it makes ASCII.
+        if not valid.local_part.isascii():
             validate_email(canonical, check_deliverability=False)
     except EmailNotValidError:
         _refuse_for_its_reason(text)

@@ -17,8 +17,10 @@ from vote.errors import Unavailable
 from vote.mail_hosts import Ask
 from vote.settings import Settings
 from vote.station import Noticeboard, Station
-from vote.web import guards, pages
+from vote.web import pages
 from vote.web.crowd import Apology
+from vote.web.guards import House
+from vote.web.hatch import Hatch
 from vote.web.jury import Gallery
 from vote.web.posters import Posters, Wall
 from vote.web.routes import Directory, posted, routes
@@ -52,10 +54,12 @@ class Site(Starlette):
         self.state.wall = Wall(furnished)
         self.state.apology = Apology(furnished, posted)
         self.state.gallery = Gallery(furnished, leaving)
+        self.directory = Directory(super().build_middleware_stack(), self.routes)
+        self.house = House(self.directory, furnished.settings.secure)
+        self.state.hatch = Hatch(self, self.directory, self.house, furnished.settings.trusted_proxies)
 
     def build_middleware_stack(self) -> ASGIApp:
-        directory = Directory(super().build_middleware_stack(), self.routes)
-        return Posters(guards.House(directory, self.state.station.settings.secure), self.state.wall, posted)
+        return Posters(self.house, self.state.wall, posted)
 
 
 @asynccontextmanager

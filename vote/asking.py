@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from vote import contests, envelope, marks, outbox, poll_book, throttle
@@ -27,8 +27,12 @@ from vote.models import (
 from vote.outbox import NewLetter
 from vote.proofs import Toll
 from vote.proving import LATE
-from vote.rows import insert, insert_all
+from vote.rows import insert, insert_all, look
 from vote.throttle import Asked
+
+DISOWNED_AMONG = select(Disowned.voter_key).where(
+    Disowned.contest == bindparam("of"), Disowned.voter_key.in_(bindparam("among", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
     person has voted. Whom the throttle stops gets neither; no letter goes to an address that its owner has disowned.
     """
     with booth.database.writing() as session:
-        contest = session.get_one(Contest, booth.contest)
+        contest = contests.glance(session, booth.contest)
         if not contest.is_open(at):
             return [not_open(contest, at) for _ in requests]
         stopped = _throttled(booth, session, contest, requests, at)
@@ -150,8 +154,7 @@ def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[b
 
 
 def _disowned_among(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
-    rows = select(Disowned.voter_key).where(Disowned.contest == contest, Disowned.voter_key.in_(set(voter_keys)))
-    return set(session.scalars(rows))
+    return {row[0] for row in look(session, DISOWNED_AMONG, set(voter_keys), of=contest)}
 
 
 def _new_verification(contest: str, identifier: bytes, asked: Request, at: datetime) -> dict[str, object]:

@@ -17,11 +17,11 @@ from vote.envelope import receipt_code
 from vote.merkle import ReadTile
 from vote.models import Lot, Minute, SealedBallot, SignedCheckpoint, Tile
 from vote.notes import Checkpoint, Signer
-from vote.rows import insert
+from vote.rows import insert, look
 
 CHUNK = 5000
 
-SEALED_AMONG = select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(bindparam("codes", expanding=True)))
+SEALED_AMONG = select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(bindparam("among", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def find(session: Session, contest: str, ballot_code: bytes) -> Place | None:
 
 def sealed_among(session: Session, ballot_codes: Iterable[bytes]) -> set[bytes]:
     """Those of these ballots that are sealed."""
-    return set(session.scalars(SEALED_AMONG, {"codes": list(ballot_codes)}))
+    return {row[0] for row in look(session, SEALED_AMONG, ballot_codes)}
 
 
 def consistency(session: Session, contest: str, old: int, new: int) -> list[bytes]:

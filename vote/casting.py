@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,12 +16,15 @@ from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import VERIFICATION_LASTS, Contest, Envelope, RejectedBallot, State
 from vote.proving import Proving, WrongCode
-from vote.rows import insert, insert_all
+from vote.rows import insert, insert_all, look
 from vote.rules import Arrival
 from vote.tokens import Keys
 
 WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(
-    Envelope.ballot_code.in_(bindparam("codes", expanding=True))
+    Envelope.ballot_code.in_(bindparam("among", expanding=True))
+)
+REJECTED_AMONG = select(RejectedBallot.ballot_code).where(
+    RejectedBallot.ballot_code.in_(bindparam("among", expanding=True))
 )
 
 CHOOSE = Sentence("Choisissez une des structures lauréates : aucune n’est cochée.")
@@ -82,7 +85,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
                 outcomes[place] = refusal or Expired(proving.LATE)
             else:
                 proven[place] = verification
-        proving.note_tries(session, verifications.values(), outcomes.values())
+        proving.note_tries(session, verifications.values())
         if contest.is_open(at):
             outcomes |= _cast(booth, session, contest, confirmations, proven, at)
         _find_again(booth, session, confirmations, proven, outcomes)
@@ -93,7 +96,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
 
 def find_receipt(session: Session, ballot_code: bytes) -> Receipt | None:
     """The receipt of a ballot that was cast, or None."""
-    found = _cast_among(session, [ballot_code])
+    found = _cast_among(session, {ballot_code})
     return Receipt(ballot_code, aside=found[ballot_code]) if found else None
 
 
@@ -187,22 +190,24 @@ def _find_again(
     left += [place for place, outcome in outcomes.items() if isinstance(outcome, Expired | WrongCode)]
     if not left:
         return
-    codes = [confirmations[place].ballot_code for place in left]
-    found = _cast_among(session, codes)
-    voters = {place: proven[place].voter_key for place in left if place in proven}
-    signed = poll_book.signed_among(session, booth.contest, voters.values())
+    found = _cast_among(session, {confirmations[place].ballot_code for place in left})
+    voters: dict[int, bytes] = {}
     for place in left:
         if (code := confirmations[place].ballot_code) in found:
             outcomes[place] = Receipt(code, repeated=True, aside=found[code])
-        elif voters.get(place) in signed:
+        elif place in proven:
+            voters[place] = proven[place].voter_key
+    signed = poll_book.signed_among(session, booth.contest, voters.values())
+    for place, voter_key in voters.items():
+        if voter_key in signed:
             outcomes[place] = AlreadyCounted(ALREADY)
 
 
-def _cast_among(session: Session, codes: Sequence[bytes]) -> dict[bytes, bool]:
+def _cast_among(session: Session, codes: Set[bytes]) -> dict[bytes, bool]:
     """Those of these ballots that were cast, and whether each is set aside, or was rejected."""
-    found = {row[0]: bool(row[1]) for row in session.execute(WAITING_AMONG, {"codes": codes})}
-    left = [code for code in codes if code not in found]
-    rejected = session.scalars(select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(left)))
+    found = {code: bool(aside) for code, aside in look(session, WAITING_AMONG, codes)}
+    left = codes - found.keys()
+    rejected = [code for (code,) in look(session, REJECTED_AMONG, left)]
     return found | dict.fromkeys(rejected, True) | dict.fromkeys(ballot_box.sealed_among(session, left), False)
 
 

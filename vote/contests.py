@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import Select, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from vote import audit, ballot_box, editions, minutes, sealing, tally
@@ -17,11 +17,14 @@ from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
 from vote.languages import Sentence, together
 from vote.models import Act, Contest, Laureate, Minute, Signature, SignedCheckpoint, State
+from vote.rows import look
 from vote.sealing import Sealer
 
 LOCK = 0x5343_5255_5449  # "SCRUTI": shared by all who cast, exclusive for an act on the contest
 ALONE = {"key_share": True}  # lets foreign keys pass: a stream of those would keep an act waiting as well
-SHARED = select(Contest).where(Contest.slug == bindparam("of")).with_for_update(read=True)
+COLUMNS = ("slug", "edition", "opens_at", "closes_at", "closed_at", "published_at")  # all but the results
+SEEN = select(*(getattr(Contest, name) for name in COLUMNS)).where(Contest.slug.in_(bindparam("among", expanding=True)))
+SHARED = SEEN.with_for_update(read=True)
 LONGEST_REASON = 500
 LONGEST_EXTENSION = timedelta(days=60)
 
@@ -49,10 +52,21 @@ def marks(session: Session, slug: str) -> object:
 
 
 def shared(session: Session, slug: str) -> Contest:
-    """The contest for a commit of votes: no act is acknowledged before that commit, and earlier ones are seen here."""
+    """The contest, without its results, for a commit of votes: no act is acknowledged before that commit, and earlier
+    ones are seen here."""
     # The turn, because a closure would wait without end for a row that voters, one after the other, always share.
     take_turn(session, LOCK, shared=True)
-    return session.scalars(SHARED, {"of": slug}).one()
+    return _seen(session, SHARED, slug)
+
+
+def glance(session: Session, slug: str) -> Contest:
+    """The contest, without its results, and kept from nobody; costs little."""
+    return _seen(session, SEEN, slug)
+
+
+def _seen(session: Session, statement: Select[Any], slug: str) -> Contest:
+    (row,) = look(session, statement, [slug])
+    return Contest(**dict(zip(COLUMNS, row, strict=True)))
 
 
 def alone(session: Session, slug: str) -> Contest:

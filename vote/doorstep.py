@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from socket import socket
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -22,10 +23,19 @@ LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
 WHOLE = "vote.whole"  # among the extensions of a scope (ASGI 3.0): the request is there with all its body
+CLOSING = b"connection: close\r\n"
 BODILY = {b"content-length", b"transfer-encoding", b"expect"}
 
 AtOnce = Callable[[str, Sequence[tuple[bytes, bytes]]], tuple[bytes, bytes] | None]
 Crowded = Callable[[str], tuple[bytes, bytes] | None]
+
+
+class Hatch(Protocol):
+    """See `vote.web.hatch`."""
+
+    def takes(self, scope: Any) -> bool: ...
+
+    def hand_in(self, scope: Any, receive: Any) -> Awaitable[tuple[bytes, bytes]]: ...
 
 
 class Inside:
@@ -56,6 +66,22 @@ class Inside:
         return len(self._here) >= self._room
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What every connection knows of the house. `socket` listens and does not block.
+
+    `at_once` answers a path and the headers that came with it, or None: see `vote.web.posters.Wall`. `crowded` answers
+    a path when too many are inside, or None for who is let in all the same: see `vote.web.crowd`. `hatch` is where
+    forms are handed in.
+    """
+
+    socket: socket
+    at_once: AtOnce
+    crowded: Crowded
+    hatch: Hatch
+    inside: Inside = field(default_factory=Inside)
+
+
 class Doorstep(HttpToolsProtocol):
     """Uvicorn's connection, which by itself waits for ever, for heads of any size, and for readers who do not read.
 
@@ -70,12 +96,10 @@ class Doorstep(HttpToolsProtocol):
     _hurry: asyncio.TimerHandle | None = None
     _patience: asyncio.TimerHandle | None = None
 
-    def __init__(
-        self, *given: Any, door: socket, at_once: AtOnce, crowded: Crowded, inside: Inside, **named: Any
-    ) -> None:
+    def __init__(self, *given: Any, door: Door, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._door, self._at_once, self._crowded, self._inside = door, at_once, crowded, inside
-        self._another = partial(Doorstep, *given, door=door, at_once=at_once, crowded=crowded, inside=inside, **named)
+        self._door, self._inside = door, door.inside
+        self._another = partial(Doorstep, *given, door=door, **named)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -88,7 +112,7 @@ class Doorstep(HttpToolsProtocol):
         """Take all who wait outside, where nobody tells them anything: libuv takes one connection a turn."""
         with suppress(OSError):  # there is nobody more, or the house closes
             while True:
-                taken, _ = self._door.accept()
+                taken, _ = self._door.socket.accept()
                 opening = self.loop.create_task(self._open(taken))
                 self.tasks.add(opening)
                 opening.add_done_callback(self.tasks.discard)
@@ -137,9 +161,9 @@ class Doorstep(HttpToolsProtocol):
         if self._hurry is not None:
             self._hurry.cancel()
             self._hurry = None
-        answer = self._at_once(self.url.decode("latin-1"), self.headers) if self._plainly_asked() else None
+        answer = self._door.at_once(self.url.decode("latin-1"), self.headers) if self._plainly_asked() else None
         if answer is None and self._free and self._inside.is_full(self.loop.time()):
-            answer = self._crowded(self.url.decode("latin-1"))
+            answer = self._door.crowded(self.url.decode("latin-1"))
         if answer is None:
             super().on_headers_complete()
         else:
@@ -147,7 +171,12 @@ class Doorstep(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_hand = cycle
-        super()._start_asgi_task(cycle, partial(self._attend, app, cycle))
+        if not self._door.hatch.takes(cycle.scope):
+            super()._start_asgi_task(cycle, partial(self._attend, app, cycle))
+            return
+        task = self.loop.create_task(self._hand_in(cycle, app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def _attend(self, app: Any, cycle: RequestResponseCycle, scope: Any, receive: Any, send: Any) -> None:
         """Inside until the answer begins: whoever watches the count from then on is in nobody's way."""
@@ -160,6 +189,31 @@ class Doorstep(HttpToolsProtocol):
             await app(scope, receive, answer)
         finally:
             self._inside.leave(cycle)
+
+    async def _hand_in(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """What has come as a whole goes through the hatch; what comes in parts is waited for as everywhere."""
+        if cycle.more_body:
+            await cycle.run_asgi(partial(self._attend, app, cycle))
+            return
+        try:
+            head, body = await self._door.hatch.hand_in(cycle.scope, cycle.receive)
+            if cycle.flow.write_paused and not cycle.disconnected:
+                await cycle.flow.drain()
+        except BaseException:
+            self.transport.close()
+            raise
+        finally:
+            self._inside.leave(cycle)
+        if cycle.disconnected:
+            return
+        if not cycle.keep_alive:
+            head += CLOSING
+        self.transport.write(self._dated(head, body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive or CLOSING in head:
+            self.transport.close()
+        cycle.on_response()
 
     def on_body(self, body: bytes) -> None:
         if not self._answered:
@@ -196,12 +250,15 @@ class Doorstep(HttpToolsProtocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         self._answered = True
         self.server_state.total_requests += 1
-        date = b"".join(b"%s: %s\r\n" % pair for pair in self.server_state.default_headers)
-        self.transport.write(b"".join((head, date, b"\r\n", b"" if self.parser.get_method() == b"HEAD" else body)))
+        self.transport.write(self._dated(head, b"" if self.parser.get_method() == b"HEAD" else body))
         if not self.parser.should_keep_alive():
             self.transport.close()
             return
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _dated(self, head: bytes, body: bytes) -> bytes:
+        date = b"".join([b"%s: %s\r\n" % pair for pair in self.server_state.default_headers])
+        return b"".join((head, date, b"\r\n", body))
 
     def send_400_response(self, msg: str) -> None:
         large = self._head > LARGEST_HEAD
@@ -225,15 +282,9 @@ class Doorstep(HttpToolsProtocol):
         self.transport.close()
 
 
-def options(door: socket, at_once: AtOnce, crowded: Crowded) -> dict[str, Any]:
-    """How uvicorn is to be run for this. The process may open as many files as the system lets it.
-
-    `door` listens and does not block. `at_once` answers a path and the headers that came with it, or None: see
-    `vote.web.posters.Wall`. `crowded` answers a path when too many are inside, or None for who is let in all the same:
-    see `vote.web.crowd`.
-    """
+def options(door: Door) -> dict[str, Any]:
+    """How uvicorn is to be run for this. The process may open as many files as the system lets it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # a sandbox may refuse, and has its own limits
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    step = partial(Doorstep, door=door, at_once=at_once, crowded=crowded, inside=Inside())
-    return {"http": step, "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}
+    return {"http": partial(Doorstep, door=door), "ws": "none", "backlog": OUTSIDE, "timeout_keep_alive": 5}

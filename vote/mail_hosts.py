@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from vote import marks
 from vote.models import MailHost
-from vote.rows import dialect, insert_all, insert_in
+from vote.rows import dialect, insert_all, insert_in, look
 from vote.tokens import Keys
 
 SECONDS = 3.0
@@ -28,7 +28,7 @@ SERVER = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}")
 COMMON = frozenset(Path(__file__).with_name("mail_hosts.txt").read_text(encoding="ascii").split())
 
 AMONG = select(MailHost.domain, MailHost.host, MailHost.name).where(
-    MailHost.domain.in_(bindparam("domains", expanding=True))
+    MailHost.domain.in_(bindparam("among", expanding=True))
 )
 
 Ask = Callable[[str, str, float], Sequence[str]]
@@ -101,9 +101,7 @@ def _keep(dialect_name: str) -> Insert:
 
 def among(session: Session, domains: Collection[bytes]) -> dict[bytes, Host]:
     """The hosts of those of these domains that were looked up; no statement where there are none."""
-    if not domains:
-        return {}
-    return {row[0]: Host(*row[1:]) for row in session.connection().execute(AMONG, {"domains": domains})}
+    return {domain: Host(mark, name) for domain, mark, name in look(session, AMONG, domains)}
 
 
 def tidy(session: Session, at: datetime) -> None:

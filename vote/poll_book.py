@@ -12,10 +12,10 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.addresses import Address
 from vote.models import Signature
-from vote.rows import dialect, insert_all, insert_in
+from vote.rows import dialect, insert_all, insert_in, look
 
 SIGNED_AMONG = select(Signature.voter_key).where(
-    Signature.contest == bindparam("of"), Signature.voter_key.in_(bindparam("wanted", expanding=True))
+    Signature.contest == bindparam("of"), Signature.voter_key.in_(bindparam("among", expanding=True))
 )
 
 
@@ -46,10 +46,7 @@ def signatures(session: Session, contest: str) -> int:
 
 def signed_among(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
     """Those of these voters who have signed."""
-    wanted = set(voter_keys)
-    if not wanted:
-        return set()
-    return set(session.scalars(SIGNED_AMONG, {"of": contest, "wanted": wanted}))
+    return {row[0] for row in look(session, SIGNED_AMONG, set(voter_keys), of=contest)}
 
 
 def shuffle(session: Session, contest: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from vote.errors import Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import TRIES, Delivery, Rule, Verification
+from vote.rows import look
 from vote.tokens import Keys
 
 PURPOSE = "vote"
@@ -32,7 +33,8 @@ EXHAUSTED = Sentence(
 
 @dataclass(slots=True)
 class Proving:
-    """A verification whose row is locked while ballots are judged; `attempts` goes up with each wrong code."""
+    """A verification whose row is locked while ballots are judged; `attempts` goes up with each wrong code, and was
+    `before` in the row."""
 
     id: bytes
     voter_key: bytes
@@ -41,22 +43,34 @@ class Proving:
     delivery: Delivery
     domain: str
     doubt: Rule | None
+    before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.attempts
 
 
 LOCKED = (
-    select(*(getattr(Verification, one.name) for one in fields(Proving)))
-    .where(Verification.id.in_(bindparam("ids", expanding=True)))
+    select(*(getattr(Verification, one.name) for one in fields(Proving) if one.init))
+    .where(Verification.id.in_(bindparam("among", expanding=True)))
     .order_by(Verification.id)
     .with_for_update()
 )
 
 
 class WrongCode(Invalid):
-    """Another code may be typed, until `expires_at`."""
+    """Another code may be typed, until the verification expires."""
 
     def __init__(self, sentence: Sentence, verification: Proving) -> None:
         super().__init__(sentence, field="code")
-        self.expires_at, self.delivery = verification.expires_at, verification.delivery
+        self.verification = verification
+
+
+class Exhausted(Expired):
+    """No code may be typed any more; the link of the letter still serves."""
+
+    def __init__(self, verification: Proving) -> None:
+        super().__init__(EXHAUSTED)
+        self.verification = verification
 
 
 def read_verification(session: Session, contest: str, verification_id: bytes, at: datetime) -> Verification | None:
@@ -74,25 +88,24 @@ def judge(keys: Keys, verification: Proving | None, code: str | None, at: dateti
     if code is None:
         return None
     if verification.attempts >= TRIES:
-        return Expired(EXHAUSTED)
+        return Exhausted(verification)
     if keys.proves(PURPOSE, verification.id, code):
         return None
     verification.attempts += 1
     left = TRIES - verification.attempts
-    return WrongCode(_read_again(left), verification) if left else Expired(EXHAUSTED)
+    return WrongCode(_read_again(left), verification) if left else Exhausted(verification)
 
 
 def locked(session: Session, ids: Iterable[bytes]) -> dict[bytes, Proving]:
     """These by id, their rows locked in one order by every node: tries are counted exactly, nobody waits crosswise."""
-    return {row[0]: Proving(*row) for row in session.connection().execute(LOCKED, {"ids": set(ids)})}
+    return {row[0]: Proving(*row) for row in look(session, LOCKED, set(ids))}
 
 
-def note_tries(session: Session, proving: Iterable[Proving], outcomes: Iterable[object]) -> None:
-    """Keep how often each was tried, where any of these outcomes says that a code was wrong."""
-    if any(isinstance(outcome, WrongCode | Expired) for outcome in outcomes):
-        rows = [{"tried": one.id, "so_often": one.attempts} for one in proving if one.attempts]
-        if rows:
-            session.connection().execute(TRIED, rows)
+def note_tries(session: Session, proving: Iterable[Proving]) -> None:
+    """Keep how often each was tried, where a code was wrong."""
+    rows = [{"tried": one.id, "so_often": one.attempts} for one in proving if one.attempts != one.before]
+    if rows:
+        session.connection().execute(TRIED, rows)
 
 
 @cache

@@ -1,21 +1,23 @@
-"""Rows: many of them put into a table by one statement, in the dialect of the session's database."""
+"""Rows: many of them put into a table, or looked up, by one statement in the dialect of the session's database."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import Connection, Dialect, Insert, LargeBinary
+from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeEngine
 
 from vote.db import Instant
+
+Columns = TypeVarTuple("Columns")
 
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 
@@ -53,6 +55,29 @@ def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, 
     return found
 
 
+def look(
+    session: Session, statement: Select[*Columns], among: Iterable[Any], **others: Any
+) -> Sequence[tuple[*Columns]]:
+    """The rows of a statement for any of these values of its parameter `among`, an expanding one of bytes or text; no
+    statement where there are none. What the session has yet to flush is not seen.
+
+    Handed to the driver as it is: made by SQLAlchemy each time, a statement costs more than it takes to find the rows.
+    """
+    wanted = list(among)
+    if not wanted:
+        return []
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return connection.execute(statement, {"among": wanted, **others}).all()
+    ready = _looked(statement, connection.dialect)
+    # Filled up to a power of two, for the reason that `insert_all` has.
+    wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
+    values: list[Any] = []
+    for name in ready.names:
+        values += wanted if name == "among" else [others[name]]
+    return ready.read(_run(connection, ready.text(len(wanted)), tuple(values)))
+
+
 def _run(connection: Connection, text: str, values: tuple[Any, ...]) -> Sequence[Any]:
     if connection.dialect.name != "sqlite":
         result = connection.exec_driver_sql(text, values)
@@ -84,6 +109,41 @@ class _Insertion:
 
     def values(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
         return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns])
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A statement cut open where the values go that it looks among; `names` are its parameters, in order."""
+
+    parts: Sequence[str]
+    names: Sequence[str]
+    readers: Sequence[tuple[int, Callable[[Any], Any]]]
+
+    def text(self, size: int) -> str:
+        return ", ".join(["?"] * size).join(self.parts)
+
+    def read(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        if not self.readers:
+            return rows
+        found = []
+        for row in rows:
+            values = list(row)
+            for place, reader in self.readers:
+                values[place] = reader(values[place])
+            found.append(tuple(values))
+        return found
+
+
+@lru_cache(maxsize=64)
+def _looked(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Question:
+    compiled = statement.compile(dialect=dialect)
+    kinds = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
+    readers = [kind.result_processor(dialect, None) for kind in kinds]
+    return _Question(
+        str(compiled).split("__[POSTCOMPILE_among]"),
+        compiled.positiontup or (),
+        [(place, reader) for place, reader in enumerate(readers) if reader is not None],
+    )
 
 
 @lru_cache(maxsize=64)

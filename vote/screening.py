@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from vote import mail_hosts, signals
 from vote.editions import Screening
 from vote.models import Act, Envelope, MailHost, Suspicion
+from vote.rows import look
 from vote.rules import ALONE, Arrival, Marks, Trait, is_busy, marks_of, size_of, traits
 from vote.signals import SUSTAINED, Seen
 
@@ -21,6 +22,7 @@ from vote.signals import SUSTAINED, Seen
 STANDING = select(Suspicion).where(
     Suspicion.contest == bindparam("of"), or_(Suspicion.verdict.is_(None), Suspicion.verdict == Act.ADMISSION)
 )
+SUSPICIOUS = select(Suspicion.contest).where(Suspicion.contest.in_(bindparam("among", expanding=True))).distinct()
 
 
 def suspect(
@@ -34,7 +36,8 @@ def suspect(
     arrivals = _with_hosts(session, arrivals)
     seen = _count(session, mark, arrivals, at)
     before = _hosted_before(session, contest, mark, figures, arrivals, seen, at)
-    known = list(session.scalars(STANDING, {"of": contest}))
+    # Mostly there is none, which costs little to learn.
+    known = list(session.scalars(STANDING, {"of": contest})) if look(session, SUSPICIOUS, [contest]) else []
     found: list[bytes | None] = []
     leaving: Counter[str] = Counter()
     for arrival in arrivals:

@@ -22,6 +22,7 @@ from vote import addresses, contests, doorstep, editions, logbook, schema, setti
 from vote.app import create_app
 from vote.clock import Clock, RunningClock
 from vote.db import Database
+from vote.doorstep import Door
 from vote.editions import Edition
 from vote.errors import Misuse
 from vote.languages import Sentence
@@ -70,7 +71,7 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         forwarded_allow_ips=list(chosen.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(door, app.state.wall.at_once, app.state.apology.at_once),
+        **doorstep.options(Door(door, app.state.wall.at_once, app.state.apology.at_once, app.state.hatch)),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again.

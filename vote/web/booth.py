@@ -16,7 +16,7 @@ from vote.errors import AlreadyCounted, Expired, Invalid, Refusal, Unknown
 from vote.languages import Sentence
 from vote.models import Delivery, Rule
 from vote.proofs import Toll
-from vote.proving import WrongCode
+from vote.proving import Exhausted, WrongCode
 from vote.web.forms import gather
 from vote.web.visits import Visit
 
@@ -85,9 +85,9 @@ def waiting(visit: Visit) -> Response:
 
 async def waiting_still(visit: Visit) -> Response:
     """The same for a code that was wrong: all there is to tell is known from the try itself."""
-    refusal = visit.refusal
-    if isinstance(refusal, WrongCode):
-        return _waiting(visit, visit.ballot, refusal.delivery, refusal.expires_at)
+    if isinstance(visit.refusal, WrongCode | Exhausted):
+        verification = visit.refusal.verification
+        return _waiting(visit, visit.ballot, verification.delivery, verification.expires_at)
     return await visit.in_thread(waiting)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -87,13 +88,15 @@ class House:
 
         async def send_dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._dressed(scope, message, number)
+                message["headers"] = self.dressed(scope, message["status"], message["headers"], number)
             await send(message)
 
         await self._app(scope, receive, send_dressed)
 
-    def _dressed(self, scope: Scope, message: Message, number: str) -> list[tuple[bytes, bytes]]:
-        status, headers = message["status"], message["headers"]
+    def dressed(
+        self, scope: Scope, status: int, headers: Sequence[tuple[bytes, bytes]], number: str
+    ) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer with those of the house."""
         # The address as the table of routes has it: the real one may hold a token.
         log.debug("%s %s: %d", scope["method"], getattr(scope.get("route"), "path", "no address of ours"), status)
         ours = self._framable if scope["path"] in FRAMABLE else self._headers

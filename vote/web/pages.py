@@ -67,21 +67,27 @@ class Page:
         self._keeper = keeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        station: Station = scope["app"].state.station
-        visit = Visit(request, station, station.clock.now(), Form())
         try:
-            response = await self._answer(visit)
-        except Refusal as refusal:
-            response = await refuse(visit, refusal, self._form)
-        except HTTPException as problem:
-            response = await refuse_http(request, problem)
+            response = await self.answer(Request(scope, receive))
         except ClientDisconnect:
             return
-        except Exception as fault:
-            log.exception("a fault of ours at %s", scope["route"].path)
-            response = await refuse_http(request, fault)
         await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """The page that answers a request, whatever happens. Raises ClientDisconnect."""
+        station: Station = request.app.state.station
+        visit = Visit(request, station, station.clock.now(), Form())
+        try:
+            return await self._answer(visit)
+        except Refusal as refusal:
+            return await refuse(visit, refusal, self._form)
+        except HTTPException as problem:
+            return await refuse_http(request, problem)
+        except ClientDisconnect:
+            raise
+        except Exception as fault:
+            log.exception("a fault of ours at %s", request.scope["route"].path)
+            return await refuse_http(request, fault)
 
     async def _answer(self, visit: Visit) -> Response:
         method = visit.request.method

@@ -111,12 +111,16 @@ class Directory:
         self._plain = {one.path: one for one in found if isinstance(one, Route) and not one.param_convertors}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        page = self.find(scope)
+        await (page or self._app)(scope, receive, send)
+
+    def find(self, scope: Scope) -> ASGIApp | None:
+        """The page that a scope asks for at an address without parameters; the scope then says so."""
         route = self._plain.get(scope.get("path", ""))
         if route is None or scope["method"] not in (route.methods or ()):
-            await self._app(scope, receive, send)
-            return
+            return None
         scope["route"], scope["path_params"] = route, {}
-        await route.app(scope, receive, send)
+        return route.app
 
 
 def posted(path: str) -> bool:

@@ -1,0 +1,118 @@
+"""A form that goes through the hatch meets all that it would meet on the way of every other request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from itertools import product
+from typing import Any
+
+import pytest
+from people import House
+from starlette.types import Message, Scope
+
+from vote import languages
+from vote.languages import LANGUAGES
+from vote.web.hatch import Hatch
+from vote.web.routes import TABLE
+
+FORM = (b"content-type", b"application/x-www-form-urlencoded")
+HERE = (b"sec-fetch-site", b"same-origin")
+BODIES = (
+    b"",
+    b"code=123456",
+    b"laureate=ilot-femmes&email=marie%40example.org",
+    b"email=nobody%40example.org",
+    b"&".join([b"a=1"] * 100),
+)
+HEADERS = (
+    [FORM, HERE],
+    [FORM, (b"sec-fetch-site", b"cross-site")],
+    [(b"content-type", b"text/plain"), HERE],
+)
+
+
+def asked(path: str, headers: list[tuple[bytes, bytes]], *, method: str = "POST", client: str = "192.0.2.1") -> Scope:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), *headers],
+        "client": (client, 1),
+        "scheme": "http",
+    }
+
+
+def run(house: House, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+    """Where the house is open, whose line serves those who wait there."""
+    assert house.main.portal is not None
+    return house.main.portal.call(function, *arguments)
+
+
+def through_the_hatch(house: House, hatch: Hatch, scope: Scope, body: bytes) -> tuple[list[bytes], bytes]:
+    """The lines of the head, and the body."""
+    assert hatch.takes(scope)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    head, answer = run(house, hatch.hand_in, scope, receive)
+    return head.split(b"\r\n")[:-1], answer
+
+
+def as_everywhere(house: House, scope: Scope, body: bytes) -> tuple[list[bytes], bytes]:
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    run(house, house.app, scope, receive, send)
+    start, answer = told
+    return [b"%s: %s" % pair for pair in start["headers"]], answer["body"]
+
+
+def alike(lines: list[bytes]) -> list[bytes]:
+    """Without what is drawn by lot, and the number of the request."""
+    return sorted(re.sub(rb"^(set-cookie: \w+=|x-request-id: )[^;]*", rb"\1", line) for line in lines)
+
+
+FORMS = [path for path, _, act, _ in TABLE if act is not None and "{" not in path]
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_what_is_handed_out_is_what_the_page_sends(house: House, path: str) -> None:
+    hatch: Hatch = house.app.state.hatch
+    for lang, headers, body in product(LANGUAGES, HEADERS, BODIES):
+        scope = asked(languages.address(path, lang), headers)
+        head, answer = through_the_hatch(house, hatch, {**scope}, body)
+        sent, page = as_everywhere(house, {**scope}, body)
+        assert alike(head[1:]) == alike(sent), (headers, body)
+        assert re.fullmatch(rb"HTTP/1\.1 \d{3} [ \w]+", head[0])
+        assert answer == page, (headers, body)
+
+
+def test_only_forms_at_addresses_without_parameters_are_taken(house: House) -> None:
+    hatch: Hatch = house.app.state.hatch
+    assert hatch.takes(asked("/confirmation", [FORM]))
+    assert not hatch.takes(asked("/confirmation", [FORM], method="GET"))
+    assert not hatch.takes(asked("/confirmation/abc", [FORM]))
+    assert not hatch.takes(asked("/nowhere", [FORM]))
+    assert not hatch.takes(asked("/recu", [FORM]))
+
+
+def test_a_proxy_that_is_trusted_speaks_for_others_and_nobody_else_does(house: House) -> None:
+    app = house.app
+    trusting, alone = (Hatch(app, app.directory, app.house, proxies) for proxies in (["192.0.2.1"], []))
+    said = [FORM, HERE, (b"x-forwarded-for", b"203.0.113.9, 198.51.100.7"), (b"x-forwarded-proto", b"https")]
+    for hatch, client, seen in (
+        (trusting, "192.0.2.1", ("198.51.100.7", "https")),
+        (trusting, "192.0.2.2", ("192.0.2.2", "http")),
+        (alone, "192.0.2.1", ("192.0.2.1", "http")),
+    ):
+        scope = asked("/confirmation", said, client=client)
+        through_the_hatch(house, hatch, scope, b"code=1")
+        assert (scope["client"][0], scope["scheme"]) == seen
