@@ -54,12 +54,12 @@ class Site(Starlette):
         self.state.wall = Wall(furnished)
         self.state.apology = Apology(furnished, posted)
         self.state.gallery = Gallery(furnished, leaving)
-        self.directory = Directory(super().build_middleware_stack(), self.routes)
-        self.house = House(self.directory, furnished.settings.secure)
-        self.state.hatch = Hatch(self, self.directory, self.house, furnished.settings.trusted_proxies)
+        directory = Directory(super().build_middleware_stack(), self.routes)
+        self._house = House(directory, furnished.settings.secure)
+        self.state.hatch = Hatch(self, directory, self._house, furnished.settings.trusted_proxies)
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Posters(self.house, self.state.wall, posted)
+        return Posters(self._house, self.state.wall, posted)
 
 
 @asynccontextmanager

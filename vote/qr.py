@@ -13,17 +13,17 @@ from operator import getitem
 import segno
 from markupsafe import Markup
 
-from vote.envelope import CROCKFORD
+from vote.envelope import BALLOT_CODE_BYTES, CROCKFORD, receipt_code
 
 BORDER = 2
-BLANK = "0"  # stands for every letter of the code in the address that is found once
+BLANK = receipt_code(bytes(BALLOT_CODE_BYTES))  # stands for any code in the address that is found once
 
 Plate = tuple[int, int, tuple[dict[str, int], ...]]
 
 
 def picture(prefix: str, code: str) -> Markup:
-    """The address `prefix` + `code` as an SVG element that scales with its box; styled by class only."""
-    side, modules, flips = _plate(prefix, tuple(place for place, letter in enumerate(code) if letter == "-"), len(code))
+    """The address `prefix` + receipt code as an SVG element that scales with its box; styled by class only."""
+    side, modules, flips = _plate(prefix)
     for letter, flip in zip(code, flips, strict=True):
         modules ^= flip[letter]
     width = -(-side // 8)
@@ -36,10 +36,9 @@ def picture(prefix: str, code: str) -> Markup:
 
 
 @lru_cache(maxsize=8)
-def _plate(prefix: str, hyphens: tuple[int, ...], length: int) -> Plate:
+def _plate(prefix: str) -> Plate:
     """Side, the modules of the blank code, and what each letter in each place flips of them."""
-    blank = "".join("-" if place in hyphens else BLANK for place in range(length))
-    first = segno.make_qr(prefix + blank, error="m", mode="byte", boost_error=False)
+    first = segno.make_qr(prefix + BLANK, error="m", mode="byte", boost_error=False)
     side = len(first.matrix)
 
     def modules(text: str) -> int:
@@ -47,15 +46,15 @@ def _plate(prefix: str, hyphens: tuple[int, ...], length: int) -> Plate:
         padding = bytes(-side % 8)
         return int("".join("".join(map(str, [*row, *padding])) for row in code.matrix), 2)
 
-    base = modules(prefix + blank)
-    flips = []
-    for place in range(length):
-        if place in hyphens:
-            flips.append({"-": 0})
+    base = modules(prefix + BLANK)
+    flips: list[dict[str, int]] = []
+    for place, letter in enumerate(BLANK):
+        if letter not in CROCKFORD:
+            flips.append({letter: 0})
             continue
-        head, tail = prefix + blank[:place], blank[place + 1 :]
-        bits = [base ^ modules(head + chr(ord(BLANK) ^ 1 << bit) + tail) for bit in range(7)]
-        flips.append({letter: _together(bits, ord(letter) ^ ord(BLANK)) for letter in CROCKFORD})
+        head, tail = prefix + BLANK[:place], BLANK[place + 1 :]
+        bits = [base ^ modules(head + chr(ord(letter) ^ 1 << bit) + tail) for bit in range(7)]
+        flips.append({other: _together(bits, ord(other) ^ ord(letter)) for other in CROCKFORD})
     return side, base, tuple(flips)
 
 

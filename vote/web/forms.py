@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -46,15 +45,19 @@ async def read(request: Request) -> Form:
     if kind not in {FORM_KIND, ""}:
         raise HTTPException(415)
     # To watch the time costs more than to read what is already there, as nearly every form is.
-    in_time = nullcontext() if WHOLE in request.scope.get("extensions", ()) else asyncio.timeout(BODY_SECONDS)
-    try:
-        async with in_time:
-            body = await _body(request.receive)
-    except TimeoutError as problem:
-        raise HTTPException(408, headers=CLOSE) from problem
+    is_here = WHOLE in request.scope.get("extensions", ())
+    body = await (_body(request.receive) if is_here else _body_in_time(request.receive))
     if kind == "" and body:
         raise HTTPException(415)  # without a body, it is a button alone
     return Form(_fields(body))
+
+
+async def _body_in_time(receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _body(receive)
+    except TimeoutError as problem:
+        raise HTTPException(408, headers=CLOSE) from problem
 
 
 async def _body(receive: Receive) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vote import logbook
 from vote.errors import Forbidden
@@ -60,6 +62,7 @@ IN_A_FRAME = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 
+Headers = Sequence[tuple[bytes, bytes]]
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +80,8 @@ class House:
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         framable = headers | IN_A_FRAME
         del framable["X-Frame-Options"]
-        self._headers, self._framable = _raw(headers), _raw(framable)
-        self._names = {name for name, _ in self._headers}
+        self._headers, self._framable = _Lines(_raw(headers)), _Lines(_raw(framable))
+        self._names = {name for name, _ in self._headers.pairs}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,21 +96,42 @@ class House:
 
         await self._app(scope, receive, send_dressed)
 
-    def dressed(
-        self, scope: Scope, status: int, headers: Sequence[tuple[bytes, bytes]], number: str
-    ) -> list[tuple[bytes, bytes]]:
+    def dressed(self, scope: Scope, status: int, headers: Headers, number: str) -> Headers:
         """The headers of an answer with those of the house."""
+        own, ours = self._sorted(scope, status, headers, number)
+        return [*own, *ours.pairs]
+
+    def head(self, scope: Scope, status: int, headers: Headers, number: str) -> bytes:
+        """The same as HTTP/1.1 has it, after the line that tells the status; nothing follows."""
+        own, ours = self._sorted(scope, status, headers, number)
+        return b"".join((STATUS_LINE[status], _Lines(own).wire, ours.wire))
+
+    def _sorted(self, scope: Scope, status: int, headers: Headers, number: str) -> tuple[Headers, _Lines]:
         # The address as the table of routes has it: the real one may hold a token.
         log.debug("%s %s: %d", scope["method"], getattr(scope.get("route"), "path", "no address of ours"), status)
         ours = self._framable if scope["path"] in FRAMABLE else self._headers
         said = {name for name, _ in headers}
         if not said.isdisjoint(self._names):
-            ours = [pair for pair in ours if pair[0] not in said]
+            ours = _Lines([pair for pair in ours.pairs if pair[0] not in said])
         if status == HTTPStatus.TEMPORARY_REDIRECT:
             headers = [*map(_to_ourselves, headers)]
         if status >= 500:
             headers = [*headers, (b"x-request-id", number.encode())]
-        return [*headers, *ours]
+        return headers, ours
+
+
+class _Lines:
+    """Headers, and what they are on the wire."""
+
+    def __init__(self, pairs: Headers) -> None:
+        self.pairs = pairs
+
+    @cached_property
+    def wire(self) -> bytes:
+        found = b"".join([b"%s: %s\r\n" % pair for pair in self.pairs])
+        if found.count(b"\n") != len(self.pairs):
+            raise ValueError("a header with a line's end in it")
+        return found
 
 
 def _to_ourselves(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

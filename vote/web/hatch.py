@@ -1,14 +1,12 @@
 """The hatch: a form that has come as a whole is handed in to its page and the answer handed out, with nobody between.
 
 What a form meets here is what it meets on the way of every request, in the same order: the number in the log, whom a
-trusted proxy speaks for, the page, the headers of the house. Only the messages are left out, of which a vote costs more
-than of everything that is done with it.
+trusted proxy speaks for, the page, the headers of the house. Only the messages in between are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,7 +15,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from vote import logbook
 from vote.web.guards import House
 from vote.web.pages import Page
-from vote.web.posters import sheet_of
 from vote.web.routes import Directory
 
 FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
@@ -42,11 +39,7 @@ class Hatch:
         if self._proxies is not None and not FORWARDED.isdisjoint(dict(scope["headers"])):
             await self._proxies(scope, receive, _nowhere)  # type: ignore[arg-type]
         response = await scope["route"].app.answer(Request(scope, receive))
-        headers = self._house.dressed(scope, response.status_code, response.raw_headers, number)
-        head, body = sheet_of(HTTPStatus(response.status_code), headers, response.body).wire
-        if head.count(b"\n") != len(headers) + 1:
-            raise ValueError("a header with a line's end in it")
-        return head, body
+        return self._house.head(scope, response.status_code, response.raw_headers, number), response.body
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
