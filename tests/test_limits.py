@@ -6,6 +6,7 @@ import re
 import resource
 import socket
 import sqlite3
+import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -247,6 +248,17 @@ def test_forms_sent_ahead_are_answered_in_their_order_and_the_last_one_closes(si
     found = answered(site, b"".join([*first, get, *second, *first, *last]))
     assert re.findall(rb"HTTP/1\.1 (\d+)", found) == [b"410", b"200", b"400", b"410", b"410"]
     assert found.count(b"connection: close") == 1
+
+
+def test_who_sends_a_form_and_is_gone_at_once_leaves_nothing_in_the_log(site: str) -> None:
+    """Which the end of the site looks at."""
+    head, body = form(b"code=123456")
+    for size in (len(body), 4):
+        for _ in range(50):
+            with closing(connect(site)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(head + body[:size])
+    assert httpx2.get(f"{site}/sante").status_code == 200
 
 
 def test_who_reads_nothing_is_not_answered_for_ever(site: str) -> None:

@@ -192,7 +192,7 @@ class Doorstep(HttpToolsProtocol):
 
     async def _hand_in(self, cycle: RequestResponseCycle, app: Any) -> None:
         """What has come as a whole goes through the hatch; what comes in parts is waited for as everywhere."""
-        if cycle.more_body:
+        if cycle.more_body or cycle.disconnected:
             await cycle.run_asgi(partial(self._attend, app, cycle))
             return
         try:
