@@ -220,8 +220,8 @@ def form(body: bytes, *, more: bytes = b"Connection: close\r\n", version: bytes 
     return head + b"Content-Length: %d\r\n%s\r\n" % (len(body), more), body
 
 
-def lines(answer: bytes) -> set[bytes]:
-    return {line for line in answer.splitlines() if not line.startswith(b"date:")}
+def lines(answer: bytes) -> list[bytes]:
+    return sorted(line for line in answer.splitlines() if not line.startswith(b"date:"))
 
 
 @pytest.mark.parametrize("body", [b"code=123456", b"code=", b"", b"a=1&" * 50, b"a=" + b"a" * LARGEST_BODY])

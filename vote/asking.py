@@ -27,12 +27,10 @@ from vote.models import (
 from vote.outbox import NewLetter
 from vote.proofs import Toll
 from vote.proving import LATE
-from vote.rows import insert, insert_all, look
+from vote.rows import AMONG, insert, insert_all, look
 from vote.throttle import Asked
 
-DISOWNED_AMONG = select(Disowned.voter_key).where(
-    Disowned.contest == bindparam("of"), Disowned.voter_key.in_(bindparam("among", expanding=True))
-)
+DISOWNED_AMONG = select(Disowned.voter_key).where(Disowned.contest == bindparam("of"), Disowned.voter_key.in_(AMONG))
 
 
 @dataclass(frozen=True, slots=True)

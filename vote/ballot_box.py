@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from vote import merkle
@@ -17,11 +17,11 @@ from vote.envelope import receipt_code
 from vote.merkle import ReadTile
 from vote.models import Lot, Minute, SealedBallot, SignedCheckpoint, Tile
 from vote.notes import Checkpoint, Signer
-from vote.rows import insert, look
+from vote.rows import AMONG, insert, look
 
 CHUNK = 5000
 
-SEALED_AMONG = select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(bindparam("among", expanding=True)))
+SEALED_AMONG = select(SealedBallot.ballot_code).where(SealedBallot.ballot_code.in_(AMONG))
 
 
 @dataclass(frozen=True, slots=True)

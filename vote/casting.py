@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vote import ballot_box, contests, envelope, marks, poll_book, proving, screening, signals, tally
@@ -16,16 +16,12 @@ from vote.errors import AlreadyCounted, Conflict, Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import VERIFICATION_LASTS, Contest, Envelope, RejectedBallot, State
 from vote.proving import Proving, WrongCode
-from vote.rows import insert, insert_all, look
+from vote.rows import AMONG, insert, insert_all, look
 from vote.rules import Arrival
 from vote.tokens import Keys
 
-WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(
-    Envelope.ballot_code.in_(bindparam("among", expanding=True))
-)
-REJECTED_AMONG = select(RejectedBallot.ballot_code).where(
-    RejectedBallot.ballot_code.in_(bindparam("among", expanding=True))
-)
+WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(Envelope.ballot_code.in_(AMONG))
+REJECTED_AMONG = select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(AMONG))
 
 CHOOSE = Sentence("Choisissez une des structures lauréates : aucune n’est cochée.")
 ALREADY = Sentence("Un vote est déjà compté pour cette adresse ; un vote est définitif, il n’y a rien d’autre à faire.")

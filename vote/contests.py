@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from vote import audit, ballot_box, editions, minutes, sealing, tally
@@ -17,13 +17,13 @@ from vote.editions import Edition
 from vote.errors import Conflict, Invalid, Misuse
 from vote.languages import Sentence, together
 from vote.models import Act, Contest, Laureate, Minute, Signature, SignedCheckpoint, State
-from vote.rows import look
+from vote.rows import AMONG, look
 from vote.sealing import Sealer
 
 LOCK = 0x5343_5255_5449  # "SCRUTI": shared by all who cast, exclusive for an act on the contest
 ALONE = {"key_share": True}  # lets foreign keys pass: a stream of those would keep an act waiting as well
 COLUMNS = ("slug", "edition", "opens_at", "closes_at", "closed_at", "published_at")  # all but the results
-SEEN = select(*(getattr(Contest, name) for name in COLUMNS)).where(Contest.slug.in_(bindparam("among", expanding=True)))
+SEEN = select(*(getattr(Contest, name) for name in COLUMNS)).where(Contest.slug.in_(AMONG))
 SHARED = SEEN.with_for_update(read=True)
 LONGEST_REASON = 500
 LONGEST_EXTENSION = timedelta(days=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,9 +113,7 @@ class Doorstep(HttpToolsProtocol):
         with suppress(OSError):  # there is nobody more, or the house closes
             while True:
                 taken, _ = self._door.socket.accept()
-                opening = self.loop.create_task(self._open(taken))
-                self.tasks.add(opening)
-                opening.add_done_callback(self.tasks.discard)
+                self._start(self._open(taken))
 
     async def _open(self, taken: socket) -> None:
         with suppress(OSError):  # who has gone again
@@ -174,7 +172,10 @@ class Doorstep(HttpToolsProtocol):
         if not self._door.hatch.takes(cycle.scope):
             super()._start_asgi_task(cycle, partial(self._attend, app, cycle))
             return
-        task = self.loop.create_task(self._hand_in(cycle, app))
+        self._start(self._hand_in(cycle, app))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -206,12 +207,12 @@ class Doorstep(HttpToolsProtocol):
             self._inside.leave(cycle)
         if cycle.disconnected:
             return
-        if not cycle.keep_alive:
+        if not cycle.keep_alive and CLOSING not in head:
             head += CLOSING
         self.transport.write(self._dated(head, body))
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
-        if not cycle.keep_alive or CLOSING in head:
+        if CLOSING in head:
             self.transport.close()
         cycle.on_response()
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Insert, bindparam, delete, select
+from sqlalchemy import Insert, delete, select
 from sqlalchemy.orm import Session
 
 from vote import marks
 from vote.models import MailHost
-from vote.rows import dialect, insert_all, insert_in, look
+from vote.rows import AMONG, dialect, insert_all, insert_in, look
 from vote.tokens import Keys
 
 SECONDS = 3.0
@@ -27,9 +27,7 @@ SERVER = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}")
 # only pass letters on to a free mailbox are left out on purpose: nothing makes many domains look alive more cheaply.
 COMMON = frozenset(Path(__file__).with_name("mail_hosts.txt").read_text(encoding="ascii").split())
 
-AMONG = select(MailHost.domain, MailHost.host, MailHost.name).where(
-    MailHost.domain.in_(bindparam("among", expanding=True))
-)
+HOSTS_AMONG = select(MailHost.domain, MailHost.host, MailHost.name).where(MailHost.domain.in_(AMONG))
 
 Ask = Callable[[str, str, float], Sequence[str]]
 """Asks the DNS for what a name has of one type, within so many seconds: of MX the names in the order to be tried ("" is
@@ -101,7 +99,7 @@ def _keep(dialect_name: str) -> Insert:
 
 def among(session: Session, domains: Collection[bytes]) -> dict[bytes, Host]:
     """The hosts of those of these domains that were looked up; no statement where there are none."""
-    return {domain: Host(mark, name) for domain, mark, name in look(session, AMONG, domains)}
+    return {domain: Host(mark, name) for domain, mark, name in look(session, HOSTS_AMONG, domains)}
 
 
 def tidy(session: Session, at: datetime) -> None:

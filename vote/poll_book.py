@@ -12,11 +12,9 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.addresses import Address
 from vote.models import Signature
-from vote.rows import dialect, insert_all, insert_in, look
+from vote.rows import AMONG, dialect, insert_all, insert_in, look
 
-SIGNED_AMONG = select(Signature.voter_key).where(
-    Signature.contest == bindparam("of"), Signature.voter_key.in_(bindparam("among", expanding=True))
-)
+SIGNED_AMONG = select(Signature.voter_key).where(Signature.contest == bindparam("of"), Signature.voter_key.in_(AMONG))
 
 
 def voter_key(pepper: bytes, contest: str, address: Address) -> bytes:

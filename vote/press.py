@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from vote import languages, words
 from vote.editions import Text
@@ -38,10 +38,7 @@ class Forme:
 
     def fill(self, blanks: Mapping[str, str], *, escaped: bool = True) -> bytes:
         """The page in UTF-8; what is filled in is escaped unless it is markup, or the page is plain text."""
-        texts = {
-            name: (escape(text) if escaped and not isinstance(text, Markup) else text).encode()
-            for name, text in blanks.items()
-        }
+        texts = {name: str(escape(text) if escaped else text).encode() for name, text in blanks.items()}
         parts = self._parts.copy()
         for place, name in self._blanks:
             parts[place] = texts[name]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from vote.errors import Expired, Invalid, Refusal
 from vote.languages import Sentence
 from vote.models import TRIES, Delivery, Rule, Verification
-from vote.rows import look
+from vote.rows import AMONG, look
 from vote.tokens import Keys
 
 PURPOSE = "vote"
@@ -51,7 +51,7 @@ class Proving:
 
 LOCKED = (
     select(*(getattr(Verification, one.name) for one in fields(Proving) if one.init))
-    .where(Verification.id.in_(bindparam("among", expanding=True)))
+    .where(Verification.id.in_(AMONG))
     .order_by(Verification.id)
     .with_for_update()
 )

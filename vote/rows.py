@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import Connection, Dialect, Insert, LargeBinary, Select
+from sqlalchemy import BindParameter, Connection, Dialect, Insert, LargeBinary, Select, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -19,6 +19,7 @@ from vote.db import Instant
 
 Columns = TypeVarTuple("Columns")
 
+AMONG: BindParameter[Any] = bindparam("among", expanding=True)  # what `look` looks among
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
 
 
@@ -58,8 +59,8 @@ def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, 
 def look(
     session: Session, statement: Select[*Columns], among: Iterable[Any], **others: Any
 ) -> Sequence[tuple[*Columns]]:
-    """The rows of a statement for any of these values of its parameter `among`, an expanding one of bytes or text; no
-    statement where there are none. What the session has yet to flush is not seen.
+    """The rows of a statement for any of these values, bytes or text, of its parameter AMONG; no statement where there
+    are none. What the session has yet to flush is not seen.
 
     Handed to the driver as it is: made by SQLAlchemy each time, a statement costs more than it takes to find the rows.
     """
@@ -68,13 +69,13 @@ def look(
         return []
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        return connection.execute(statement, {"among": wanted, **others}).all()
+        return connection.execute(statement, {AMONG.key: wanted, **others}).all()
     ready = _looked(statement, connection.dialect)
     # Filled up to a power of two, for the reason that `insert_all` has.
     wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
     values: list[Any] = []
     for name in ready.names:
-        values += wanted if name == "among" else [others[name]]
+        values += wanted if name == AMONG.key else [others[name]]
     return ready.read(_run(connection, ready.text(len(wanted)), tuple(values)))
 
 
@@ -140,7 +141,7 @@ def _looked(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Question:
     kinds = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
     readers = [kind.result_processor(dialect, None) for kind in kinds]
     return _Question(
-        str(compiled).split("__[POSTCOMPILE_among]"),
+        str(compiled).split(f"__[POSTCOMPILE_{AMONG.key}]"),
         compiled.positiontup or (),
         [(place, reader) for place, reader in enumerate(readers) if reader is not None],
     )

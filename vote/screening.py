@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vote import mail_hosts, signals
 from vote.editions import Screening
 from vote.models import Act, Envelope, MailHost, Suspicion
-from vote.rows import look
+from vote.rows import AMONG, look
 from vote.rules import ALONE, Arrival, Marks, Trait, is_busy, marks_of, size_of, traits
 from vote.signals import SUSTAINED, Seen
 
@@ -22,7 +22,7 @@ from vote.signals import SUSTAINED, Seen
 STANDING = select(Suspicion).where(
     Suspicion.contest == bindparam("of"), or_(Suspicion.verdict.is_(None), Suspicion.verdict == Act.ADMISSION)
 )
-SUSPICIOUS = select(Suspicion.contest).where(Suspicion.contest.in_(bindparam("among", expanding=True))).distinct()
+SUSPICIOUS = select(Suspicion.contest).where(Suspicion.contest.in_(AMONG)).distinct()
 
 
 def suspect(

@@ -65,10 +65,6 @@ class Laureate:
     help: Text | None
     sources: tuple[Source, ...]
 
-    def __hash__(self) -> int:
-        """Of the slug alone, which tells them apart: pages that are set once are found by it at each visit."""
-        return hash(self.slug)
-
 
 @dataclass(frozen=True, slots=True)
 class Screening:

@@ -80,7 +80,7 @@ class House:
             headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
         framable = headers | IN_A_FRAME
         del framable["X-Frame-Options"]
-        self._headers, self._framable = _Lines(_raw(headers)), _Lines(_raw(framable))
+        self._headers, self._framable = Lines(_raw(headers)), Lines(_raw(framable))
         self._names = {name for name, _ in self._headers.pairs}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,17 +102,17 @@ class House:
         return [*own, *ours.pairs]
 
     def head(self, scope: Scope, status: int, headers: Headers, number: str) -> bytes:
-        """The same as HTTP/1.1 has it, after the line that tells the status; nothing follows."""
+        """The line that tells the status, then the same headers, as HTTP/1.1 has them."""
         own, ours = self._sorted(scope, status, headers, number)
-        return b"".join((STATUS_LINE[status], _Lines(own).wire, ours.wire))
+        return STATUS_LINE[status] + Lines(own).wire + ours.wire
 
-    def _sorted(self, scope: Scope, status: int, headers: Headers, number: str) -> tuple[Headers, _Lines]:
+    def _sorted(self, scope: Scope, status: int, headers: Headers, number: str) -> tuple[Headers, Lines]:
         # The address as the table of routes has it: the real one may hold a token.
         log.debug("%s %s: %d", scope["method"], getattr(scope.get("route"), "path", "no address of ours"), status)
         ours = self._framable if scope["path"] in FRAMABLE else self._headers
         said = {name for name, _ in headers}
         if not said.isdisjoint(self._names):
-            ours = _Lines([pair for pair in ours.pairs if pair[0] not in said])
+            ours = Lines([pair for pair in ours.pairs if pair[0] not in said])
         if status == HTTPStatus.TEMPORARY_REDIRECT:
             headers = [*map(_to_ourselves, headers)]
         if status >= 500:
@@ -120,8 +120,8 @@ class House:
         return headers, ours
 
 
-class _Lines:
-    """Headers, and what they are on the wire."""
+class Lines:
+    """Headers, and what they are on the wire. Raises ValueError for one that would be two."""
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from vote import logbook
@@ -17,15 +17,13 @@ from vote.web.guards import House
 from vote.web.pages import Page
 from vote.web.routes import Directory
 
-FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
-
 
 class Hatch:
     """Where the doorstep hands in forms. `proxies` are those that may speak for others, as uvicorn is told them."""
 
     def __init__(self, app: ASGIApp, directory: Directory, house: House, proxies: Sequence[str]) -> None:
         self._app, self._directory, self._house = app, directory, house
-        self._proxies = ProxyHeadersMiddleware(_nothing, list(proxies)) if proxies else None  # type: ignore[arg-type]
+        self._proxies = ProxyHeadersMiddleware(_nothing, list(proxies)) if proxies else None
 
     def takes(self, scope: Scope) -> bool:
         """Whether what comes with this scope is handed in here, once it is there as a whole."""
@@ -36,15 +34,11 @@ class Hatch:
         added, and body."""
         number = logbook.number()
         scope["app"] = self._app
-        if self._proxies is not None and not FORWARDED.isdisjoint(dict(scope["headers"])):
-            await self._proxies(scope, receive, _nowhere)  # type: ignore[arg-type]
+        if self._proxies is not None:
+            await self._proxies(scope, receive, _nothing)  # type: ignore[arg-type]
         response = await scope["route"].app.answer(Request(scope, receive))
         return self._house.head(scope, response.status_code, response.raw_headers, number), response.body
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """In the place of an application, where only the scope is wanted."""
-
-
-async def _nowhere(message: object) -> None:
-    raise NotImplementedError
+async def _nothing(*_: object) -> None:
+    """In the place of an application, and of where it sends, as only the scope is wanted."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vote.station import Station
+from vote.web.guards import Headers, Lines
 
 # Browsers ask each time, and are told that nothing changed; a cache for many may answer for ten seconds by itself.
 MAX_AGE = b"public, max-age=0, s-maxage=10"
@@ -21,8 +23,6 @@ WORTH_PACKING = 500  # bytes
 MINUTE = timedelta(minutes=1)
 # Who asks for a page that everybody will see.
 NOBODY: Scope = {"headers": [(b"host", b"nobody")], "client": None, "method": "GET", "query_string": b""}
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,10 @@ async def answer_of(app: ASGIApp, scope: Scope) -> tuple[Message, bytes]:
 
 def sheet_of(status: HTTPStatus, headers: Headers, body: bytes) -> Sheet:
     """An answer of these headers, which name the length of the body."""
-    lines = (b"%s: %s\r\n" % pair for pair in headers)
     return Sheet(
         {"type": "http.response.start", "status": status.value, "headers": headers},
         {"type": "http.response.body", "body": body},
-        (b"HTTP/1.1 %d %s\r\n%s" % (status, status.phrase.encode(), b"".join(lines)), body),
+        (STATUS_LINE[status] + Lines(headers).wire, body),
     )
 
 
