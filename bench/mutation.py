@@ -79,6 +79,7 @@ def main() -> int:
 def run(workers: int, *, again: bool) -> None:
     """From nothing; or `again`, where mutmut tries what it has no verdict on: what did not die, and what is new."""
     if again:
+        forget_what_may_have_changed()
         for found in results():
             left = [name for name, code in found.exit_code_by_key.items() if end_of(code) not in DEAD]
             found.exit_code_by_key |= dict.fromkeys(left)
@@ -91,6 +92,14 @@ def run(workers: int, *, again: bool) -> None:
     subprocess.run(command, check=True, env={**os.environ, **given})
     with (COPY / SECONDS).open("a") as file:
         file.write(f"{time.monotonic() - began:.0f}\n")
+
+
+def forget_what_may_have_changed() -> None:
+    """What mutmut does not mutate it copies once and leaves as it was: translations would lag behind templates."""
+    mutated = {Path(path) for path in walk_mutatable_files()}
+    for path in Path("vote").rglob("*.*"):
+        if path not in mutated:
+            (COPY / path).unlink(missing_ok=True)
 
 
 def results() -> Iterator[SourceFileMutationData]:

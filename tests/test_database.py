@@ -74,6 +74,35 @@ def test_an_embedded_database_acknowledges_nothing_that_a_power_cut_could_take(d
     assert found == ["wal", 2, 1, 1]
 
 
+@on_sqlite
+def test_what_a_vote_would_take_back_is_kept_in_memory_and_the_figures_of_millions_on_disk(database: Database) -> None:
+    here = booth(database, CONTEST)
+    casting.confirm(here, [ballot(identifier) for identifier in ask(here, [b"marie"], MORNING)], MORNING)
+    assert kept_in(database) == "memory"
+    with database.reading() as session:
+        tally.recount(session, CONTEST)
+    assert kept_in(database) == "file"
+    ask(here, [b"karim"], MORNING)
+    assert kept_in(database) == "memory"
+    database.rewrite()
+    assert kept_in(database) == "file"
+
+
+def kept_in(database: Database) -> str:
+    with closing(database.engine.raw_connection()) as connection:
+        (place,) = connection.cursor().execute("PRAGMA temp_store").fetchone()
+    return {1: "file", 2: "memory"}[place]
+
+
+def test_the_connection_that_was_used_last_is_taken_first(database: Database) -> None:
+    first, second = database.engine.raw_connection(), database.engine.raw_connection()
+    used_last = first.driver_connection
+    second.close()
+    first.close()
+    with closing(database.engine.raw_connection()) as found:
+        assert found.driver_connection is used_last
+
+
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
     """Another process holds the file, and this one is impatient."""

@@ -58,7 +58,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
     other hold the same code. Nobody else's verification is read or touched, and nothing here depends on whether the
     person has voted. Whom the throttle stops gets neither; no letter goes to an address that its owner has disowned.
     """
-    with booth.database.writing() as session:
+    with booth.database.writing(brief=True) as session:
         contest = contests.glance(session, booth.contest)
         if not contest.is_open(at):
             return [not_open(contest, at) for _ in requests]

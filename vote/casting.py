@@ -69,7 +69,7 @@ def confirm(booth: Booth, confirmations: Sequence[Confirmation], at: datetime) -
     From the commit on, the poll book is signed, the ballot lies in its envelope and the running count has moved. Who
     confirms the same ballot again gets the same receipt, after the closure too.
     """
-    with booth.database.writing() as session:
+    with booth.database.writing(brief=True) as session:
         contest = contests.shared(session, booth.contest)
         verifications = proving.locked(session, (confirmation.verification_id for confirmation in confirmations))
         outcomes: dict[int, Receipt | Refusal] = {}

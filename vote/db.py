@@ -32,6 +32,8 @@ from vote.errors import Unavailable
 from vote.languages import Sentence
 
 BUSY_SECONDS = 5
+# Where SQLite keeps what a statement would take back, and what it sorts.
+IN_MEMORY, ON_DISK = "PRAGMA temp_store=MEMORY", "PRAGMA temp_store=FILE"
 GONE = (OperationalError, InterfaceError, PoolTimeout)  # what a transaction turns into Unavailable
 # What a PostgreSQL server says that follows another: to a write (read_only_sql_transaction), and to a transaction that
 # asks for leave to write (feature_not_supported).
@@ -74,9 +76,10 @@ class Database:
     """Transactions on one database: returning commits, raising rolls back, and a database away is Unavailable."""
 
     def __init__(self, url: str) -> None:
-        # What people typed stays out of the words of a fault.
-        limits = {"pool_size": 10, "max_overflow": 40, "pool_timeout": BUSY_SECONDS, "hide_parameters": True}
-        self.engine = create_engine(url, **limits, **_options(url))
+        # What people typed stays out of the words of a fault. The connection that was used last is taken first: to each
+        # other one, SQLite must read again what has changed since.
+        limits = {"pool_size": 10, "max_overflow": 40, "pool_timeout": BUSY_SECONDS, "pool_use_lifo": True}
+        self.engine = create_engine(url, hide_parameters=True, **limits, **_options(url))
         self.embedded = self.engine.dialect.name == "sqlite"
         if self.embedded:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -89,6 +92,7 @@ class Database:
             event.listen(self.engine, "connect", pledge.catch_up_in_turn(BUSY_SECONDS))
             event.listen(self.engine, "handle_error", _leave_the_demoted)
         self._writer = self.engine.execution_options(writing=True)
+        self._brief_writer = self.engine.execution_options(writing=True, brief=True)
         # PostgreSQL would else give each statement a moment of its own, and figures read together would not agree.
         view = {} if self.embedded else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**view)
@@ -102,9 +106,13 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction. On SQLite it holds the only write lock from its first statement on."""
-        with self._turn, _honest(), Session(self._writer, expire_on_commit=False) as session:
+    def writing(self, *, brief: bool = False) -> Iterator[Session]:
+        """One transaction. On SQLite it holds the only write lock from its first statement on.
+
+        A `brief` one never sorts much: what SQLite notes on the way is kept in memory, not in a file.
+        """
+        writer = self._brief_writer if brief else self._writer
+        with self._turn, _honest(), Session(writer, expire_on_commit=False) as session:
             yield session
             session.flush()
             with _honest(UNSURE):
@@ -136,6 +144,7 @@ class Database:
         with _honest():
             if self.embedded:
                 raw = self.engine.raw_connection()
+                raw.cursor().execute(ON_DISK)
                 raw.cursor().execute("VACUUM")
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raw.close()
@@ -251,5 +260,6 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    options = connection.get_execution_options()
+    connection.connection.cursor().execute(IN_MEMORY if options.get("brief") else ON_DISK)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing") else "BEGIN")

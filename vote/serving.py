@@ -31,6 +31,7 @@ from vote.settings import Settings
 from vote.tokens import Keys
 from vote.worker import Worker
 
+YOUNG = 20_000  # objects, from one look of the collector of cycles to the next
 DEMONSTRATION = Sentence("la démonstration")
 DEMO_CLOCK = "2019-11-18T10:00:00+01:00"
 DEMO_STAFF = (
@@ -74,8 +75,10 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         **doorstep.options(Door(door, app.state.wall.at_once, app.state.apology.at_once, app.state.hatch)),
     )
     server = uvicorn.Server(config)
-    # What is here now stays: the collector of cycles need not look through it again and again.
+    # What is here now stays: the collector of cycles need not look through it again and again, nor so often through
+    # those who wait, of whom there are many at once and nearly none in a cycle.
     gc.freeze()
+    gc.set_threshold(YOUNG)
     with suppress(KeyboardInterrupt):  # which uvicorn raises again once it has drained
         server.run([door])
 
