@@ -185,6 +185,11 @@ def _race_of_votes(
 ) -> None:
     (site, form, naive), (lap, naive_lap) = runners, laps
     many, few = FASTEST * bench.seconds, 2000 * bench.seconds
+
+    def times() -> tuple[float, ...]:
+        return site.loop_seconds, site.cpu_seconds, form.cpu_seconds
+
+    begun = times()
     ours, read, theirs = medians(
         bench,
         lambda: race.run([site], clients, bench.seconds, script=[lap.script(ground.confirmations, many)]),
@@ -192,7 +197,13 @@ def _race_of_votes(
         lambda: race.run([naive], clients, bench.seconds, script=[naive_lap.script(ground.confirmations, few)]),
     )
     _all_served(ours)
+    answers = ours.answers, ours.answers, read.answers
+    loop, whole, plain = (
+        (now - then) * 1e6 / number for now, then, number in zip(times(), begun, answers, strict=True)
+    )
     bench.ratio(f"vote cast, SQLite, {clients} clients, against (b)", ours.rate, read.rate, 0.45)
+    spent = f"{loop:.0f} µs in the loop, {whole - loop:.0f} in the commits; (b) {plain:.0f}"
+    bench.say("processor time of such a vote", spent, "told")
     bench.ratio(f"vote cast, SQLite, {clients} clients, against (c)", ours.rate, theirs.rate, 6)
     bench.most(f"p99 of it, against a tenth of (c)'s ({theirs.p99:,.0f} ms)", ours.p99, theirs.p99 / 10, "ms")
 

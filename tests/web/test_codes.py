@@ -1,7 +1,13 @@
 """The code of the letter: typed in the same browser it casts the ballot, and guessing gets nobody anywhere."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pages_inspector import Page
 from people import House, receipt_of
+
+from vote.errors import Refusal
 
 MARIE = "marie@example.org"
 
@@ -34,6 +40,27 @@ def test_a_wrong_code_is_kept_to_be_corrected_and_says_how_many_tries_are_left(h
     assert "il vous reste 2 essais" in voter.type_code(wrong).text
     assert "il vous reste un essai" in voter.type_code(wrong).text
     assert voter.type_code().status_code == 200
+
+
+def test_a_refusal_does_not_hold_the_way_it_came(house: House) -> None:
+    voter = house.voter(MARIE)
+    voter.choose()
+    wrong = another(voter.code())
+    with without_collector():
+        for typed in (wrong, wrong, " "):
+            assert voter.type_code(typed).status_code == 422
+        left = [found for found in gc.get_objects() if isinstance(found, Refusal)]
+    assert [refusal for refusal in left if refusal.__traceback__ is not None] == []
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def test_no_code_at_all_is_not_a_try(house: House) -> None:

@@ -80,7 +80,8 @@ class Page:
         try:
             return await self._answer(visit)
         except Refusal as refusal:
-            return await refuse(visit, refusal, self._form)
+            # Where it was raised says nothing, and would hold the whole visit until the collector of cycles comes by.
+            return await refuse(visit, refusal.with_traceback(None), self._form)
         except HTTPException as problem:
             return await refuse_http(request, problem)
         except ClientDisconnect:
