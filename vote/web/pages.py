@@ -80,8 +80,7 @@ class Page:
         try:
             return await self._answer(visit)
         except Refusal as refusal:
-            # Where it was raised says nothing, and would hold the whole visit until the collector of cycles comes by.
-            return await refuse(visit, refusal.with_traceback(None), self._form)
+            return await refuse(visit, refusal, self._form)
         except HTTPException as problem:
             return await refuse_http(request, problem)
         except ClientDisconnect:
@@ -107,6 +106,8 @@ class Page:
 
 async def refuse(visit: Visit, refusal: Refusal, form: AsyncHandler | None = None) -> Response:
     """The page of a refusal: the form again with what was typed, where typing better helps; else a page of its own."""
+    # Where it was raised says nothing, and would hold the whole visit until the collector of cycles comes by.
+    refusal.__traceback__ = None
     visit.status = next(status for kind, status in STATUS.items() if isinstance(refusal, kind))
     if form is not None and isinstance(refusal, Invalid | Expired | TooMany):
         visit.refusal = refusal
