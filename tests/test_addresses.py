@@ -3,10 +3,11 @@ import time
 import unicodedata
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vote.addresses import NOT_READ, SAME_DOMAIN, parse
+from vote.addresses import NOT_READ, OFTEN_MEANT, SAME_DOMAIN, parse
 from vote.errors import Invalid
 
 CANONICAL = [
@@ -215,3 +216,15 @@ def _check(text: str) -> None:
         assert not any(letter.isspace() or letter in ',;<>"' for letter in written)
         assert not any(unicodedata.category(letter).startswith(("C", "Z")) for letter in written)
         assert written.rpartition("@")[2].isascii()
+
+
+@given(st.text("aZ9_-.+!é", min_size=1, max_size=66), st.sampled_from(OFTEN_MEANT))
+def test_an_ordinary_name_needs_no_validator_for_the_same_address(name: str, domain: str) -> None:
+    text = f"{name}@{domain}"
+    try:
+        valid = validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        with pytest.raises(Invalid):
+            parse(text)
+    else:
+        assert parse(text).typed == f"{valid.local_part}@{domain}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, ValidatedEmail, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from vote.errors import Invalid
 
@@ -43,6 +43,8 @@ OFTEN_MEANT = (
     *("gmail.com", "orange.fr", "hotmail.fr", "hotmail.com", "yahoo.fr", "yahoo.com", "free.fr", "laposte.net"),
     *("wanadoo.fr", "outlook.fr", "outlook.com", "sfr.fr", "icloud.com", "live.fr", "bbox.fr", "protonmail.com"),
 )
+# At one of those, such a name is all that the validator asks for: most addresses need not be taken apart by it.
+ORDINARY, LONGEST_NAME = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*"), 64  # RFC 5321, 4.5.3.1.1
 PLAIN = re.compile(r"[!#$%&'*+\-./0-9=?@A-Z^_`a-z{|}~]+")  # nothing of it is refused at sight
 REAL_TOO = {"mail.com", "ymail.com", "email.com"}
 NAME_IS_SUBDOMAIN = {"fastmail.com", "fastmail.fm"}  # anything@name.fastmail.com is name@fastmail.com
@@ -59,10 +61,13 @@ def parse(text: str) -> Address:
     """Raises Invalid for what cannot be written to. Asks no name server: example.org and example.com are accepted, the
     names reserved for no public use (.test, .local, .invalid, localhost…) are not."""
     text = text.strip()
+    name, _, domain = text.rpartition("@")
+    if domain in OFTEN_MEANT and len(name) <= LONGEST_NAME and ORDINARY.fullmatch(name):
+        return Address(text, *_mailbox(name, domain))
     _refuse_at_sight(text)
     try:
         valid = validate_email(text, check_deliverability=False)
-        canonical, domain = _mailbox(valid)
+        canonical, domain = _mailbox(valid.local_part, valid.ascii_domain)
         # Folding may turn a letter into a sign: "＠" is one mailbox's letter, "@" is not. Of ASCII it makes ASCII.
         if not valid.local_part.isascii():
             validate_email(canonical, check_deliverability=False)
@@ -100,9 +105,10 @@ def _is_a_slip(typed: str, meant: str) -> bool:
     return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]
 
 
-def _mailbox(valid: ValidatedEmail) -> tuple[str, str]:
-    domain = SAME_DOMAIN.get(valid.ascii_domain, valid.ascii_domain)
-    name = _fold(valid.local_part)
+def _mailbox(local_part: str, domain: str) -> tuple[str, str]:
+    """The canonical address, and its domain."""
+    domain = SAME_DOMAIN.get(domain, domain)
+    name = _fold(local_part)
     below, _, above = domain.partition(".")
     if above in NAME_IS_SUBDOMAIN:
         name, domain = below, above
@@ -114,6 +120,8 @@ def _mailbox(valid: ValidatedEmail) -> tuple[str, str]:
 
 def _fold(name: str) -> str:
     """Compatibility caseless form (Unicode Standard, 3.13, D146), composed; folding twice changes nothing."""
+    if name.isascii():
+        return name.lower()
     once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", name).casefold())
     return unicodedata.normalize("NFKC", once.casefold())
 

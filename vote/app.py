@@ -56,7 +56,7 @@ class Site(Starlette):
         self.state.gallery = Gallery(furnished, leaving)
         directory = Directory(super().build_middleware_stack(), self.routes)
         self._house = House(directory, furnished.settings.secure)
-        self.state.hatch = Hatch(self, directory, self._house, furnished.settings.trusted_proxies)
+        self.state.hatch = Hatch(self, directory, self._house)
 
     def build_middleware_stack(self) -> ASGIApp:
         return Posters(self._house, self.state.wall, posted)

@@ -11,9 +11,11 @@ from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from socket import socket
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from vote.proxies import Proxies
 
 MOST_CONNECTIONS = 6000  # of one process
 MOST_INSIDE, FEW_INSIDE = 512, 64  # requests of one process that have come as a whole and are not answered
@@ -22,7 +24,7 @@ OUTSIDE = 4096  # connections that nobody has taken yet
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers
 HEAD_SECONDS = 5.0  # for the head of a request to arrive whole, and for what follows an answer
 READING_SECONDS = 60.0  # for somebody who has stopped reading their answer to go on
-WHOLE = "vote.whole"  # among the extensions of a scope (ASGI 3.0): the request is there with all its body
+WHOLE = "vote.whole"  # among the extensions of a scope (ASGI 3.0): the body of a request that is there as a whole
 CLOSING = b"connection: close\r\n"
 BODILY = {b"content-length", b"transfer-encoding", b"expect"}
 
@@ -35,7 +37,7 @@ class Hatch(Protocol):
 
     def takes(self, scope: Any) -> bool: ...
 
-    def hand_in(self, scope: Any, receive: Any) -> Awaitable[tuple[bytes, bytes]]: ...
+    def hand_in(self, scope: Any) -> Awaitable[tuple[bytes, bytes]]: ...
 
 
 class Inside:
@@ -72,13 +74,14 @@ class Door:
 
     `at_once` answers a path and the headers that came with it, or None: see `vote.web.posters.Wall`. `crowded` answers
     a path when too many are inside, or None for who is let in all the same: see `vote.web.crowd`. `hatch` is where
-    forms are handed in.
+    forms are handed in; `proxies` may speak for others.
     """
 
     socket: socket
     at_once: AtOnce
     crowded: Crowded
     hatch: Hatch
+    proxies: Proxies
     inside: Inside = field(default_factory=Inside)
 
 
@@ -169,6 +172,7 @@ class Doorstep(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._in_hand = cycle
+        self._door.proxies.introduce(cast(dict[str, Any], cycle.scope))
         if not self._door.hatch.takes(cycle.scope):
             super()._start_asgi_task(cycle, partial(self._attend, app, cycle))
             return
@@ -197,7 +201,7 @@ class Doorstep(HttpToolsProtocol):
             await cycle.run_asgi(partial(self._attend, app, cycle))
             return
         try:
-            head, body = await self._door.hatch.hand_in(cycle.scope, cycle.receive)
+            head, body = await self._door.hatch.hand_in(cycle.scope)
             if cycle.flow.write_paused and not cycle.disconnected:
                 await cycle.flow.drain()
         except BaseException:
@@ -222,8 +226,8 @@ class Doorstep(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if not self._answered:
-            self.scope["extensions"] = {WHOLE: {}}
             super().on_message_complete()
+            self.scope["extensions"] = {WHOLE: self.cycle.body}  # type: ignore[dict-item]
             if not self.cycle.response_started:
                 self._inside.enter(self.cycle)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import socket
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -45,7 +45,12 @@ def network(keys: Keys, host: str | None, at: datetime) -> bytes | None:
 
 
 def _of_day(keys: Keys, prefix: bytes, at: datetime) -> bytes:
-    return _mark(keys, "network", at.astimezone(UTC).date().isoformat().encode() + prefix)
+    return _mark(keys, "network", _day(at.astimezone(UTC).toordinal()) + prefix)
+
+
+@lru_cache(maxsize=4)
+def _day(ordinal: int) -> bytes:
+    return date.fromordinal(ordinal).isoformat().encode()
 
 
 def host(keys: Keys, address: str) -> bytes:

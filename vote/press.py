@@ -36,9 +36,13 @@ class Forme:
         self._parts = [part.encode() for part in parts]
         self._blanks = [(place, parts[place]) for place in range(1, len(parts), 2)]
 
-    def fill(self, blanks: Mapping[str, str], *, escaped: bool = True) -> bytes:
-        """The page in UTF-8; what is filled in is escaped unless it is markup, or the page is plain text."""
-        texts = {name: str(escape(text) if escaped else text).encode() for name, text in blanks.items()}
+    def fill(self, blanks: Mapping[str, str | bytes], *, escaped: bool = True) -> bytes:
+        """The page in UTF-8; what is filled in is escaped unless it is bytes, which are markup of ours, or the page is
+        plain text."""
+        texts = {
+            name: text if isinstance(text, bytes) else str(escape(text) if escaped else text).encode()
+            for name, text in blanks.items()
+        }
         parts = self._parts.copy()
         for place, name in self._blanks:
             parts[place] = texts[name]

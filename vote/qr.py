@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 from operator import getitem
 
 import segno
-from markupsafe import Markup
 
 from vote.envelope import BALLOT_CODE_BYTES, CROCKFORD, receipt_code
 
@@ -21,18 +20,24 @@ BLANK = receipt_code(bytes(BALLOT_CODE_BYTES))  # stands for any code in the add
 Plate = tuple[int, int, tuple[dict[str, int], ...]]
 
 
-def picture(prefix: str, code: str) -> Markup:
+def picture(prefix: str, code: str) -> bytes:
     """The address `prefix` + receipt code as an SVG element that scales with its box; styled by class only."""
     side, modules, flips = _plate(prefix)
     for letter, flip in zip(code, flips, strict=True):
         modules ^= flip[letter]
     width = -(-side // 8)
+    strokes = map(getitem, _strokes(side, width), modules.to_bytes(side * width))
+    return b"".join((_opening(side, width), *strokes, b'"/></svg>'))
+
+
+@cache
+def _opening(side: int, width: int) -> bytes:
+    """What comes before the strokes: a white ground, and the pen at the end of the row above the first."""
     whole = side + 2 * BORDER
-    path = "".join(map(getitem, _strokes(side, width), modules.to_bytes(side * width)))
-    return Markup(  # noqa: S704
+    return (
         f'<svg class="qr" viewBox="0 0 {whole} {whole}"><path fill="#fff" d="M0 0h{whole}v{whole}h-{whole}z"/>'
-        f'<path stroke="#000" d="M{BORDER + 8 * width} {BORDER - 0.5}{path}"/></svg>'
-    )
+        f'<path stroke="#000" d="M{BORDER + 8 * width} {BORDER - 0.5}'
+    ).encode()
 
 
 @lru_cache(maxsize=8)
@@ -67,11 +72,12 @@ def _together(bits: list[int], which: int) -> int:
 
 
 @cache
-def _strokes(side: int, width: int) -> list[list[str]]:
+def _strokes(side: int, width: int) -> list[list[bytes]]:
     """For each byte of the modules, the path that draws it; each ends where the next begins, or before the next row."""
     strokes = []
     for eight in range(256):
         runs = f"{eight:08b}".replace("01", "0 1").replace("10", "1 0").split()
-        strokes.append("".join(f"h{len(run)}" if run[0] == "1" else f"m{len(run)} 0" for run in runs))
-    firsts = [f"m{-8 * width} 1{stroke}" for stroke in strokes]
+        drawn = "".join(f"h{len(run)}" if run[0] == "1" else f"m{len(run)} 0" for run in runs)
+        strokes.append(drawn.encode())
+    firsts = [b"m%d 1%s" % (-8 * width, stroke) for stroke in strokes]
     return [firsts, *[strokes] * (width - 1)] * side

@@ -27,6 +27,7 @@ from vote.editions import Edition
 from vote.errors import Misuse
 from vote.languages import Sentence
 from vote.models import Role
+from vote.proxies import Proxies
 from vote.settings import Settings
 from vote.tokens import Keys
 from vote.worker import Worker
@@ -68,11 +69,18 @@ def _serve(chosen: Settings, host: str, work_here: bool, clock: Clock | None) ->
         access_log=False,
         log_config=None,
         log_level="error",  # what is no HTTP at all is no news, and must not fill the log
-        proxy_headers=bool(chosen.trusted_proxies),
-        forwarded_allow_ips=list(chosen.trusted_proxies),
+        proxy_headers=False,  # see `vote.proxies`
         server_header=False,
         timeout_graceful_shutdown=20,
-        **doorstep.options(Door(door, app.state.wall.at_once, app.state.apology.at_once, app.state.hatch)),
+        **doorstep.options(
+            Door(
+                door,
+                app.state.wall.at_once,
+                app.state.apology.at_once,
+                app.state.hatch,
+                Proxies(chosen.trusted_proxies),
+            )
+        ),
     )
     server = uvicorn.Server(config)
     # What is here now stays: the collector of cycles need not look through it again and again, nor so often through

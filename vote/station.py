@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from vote import asking, ballot_box, casting, contests, resolver
@@ -30,6 +30,7 @@ from vote.watch import Meters
 from vote.worker import Worker
 
 SLOTS = 16
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Station:
     meters: Meters
     worker: Worker | None
     pigeonhole: Pigeonhole | None
-    formes: dict[Hashable, Forme] = field(default_factory=dict)
+    formes: dict[Hashable, StandingForme] = field(default_factory=dict)
 
     @property
     def contest(self) -> str:
@@ -64,6 +65,26 @@ class Notice:
 
     contest: Contest
     checkpoint: SignedCheckpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A while in which a page stays true as long as the noticeboard has this `version`: from `since` to `until`."""
+
+    version: int
+    since: datetime
+    until: datetime
+
+    def holds(self, version: int, at: datetime) -> bool:
+        return self.version == version and self.since <= at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class StandingForme:
+    """A forme, and when what is set in it is true."""
+
+    forme: Forme
+    spell: Spell
 
 
 class Noticeboard:
@@ -100,6 +121,15 @@ class Noticeboard:
             marks = contests.marks(session, self._slug)
         if marks != self._marks:
             self.look()
+
+    def spell(self, at: datetime) -> Spell:
+        """In which what is printed now stays true: this minute, and never past the moment at which the contest opens
+        or closes by itself."""
+        contest, minute = self.latest(), at.replace(second=0, microsecond=0)
+        turns = contest.opens_at, contest.closes_at
+        begins = [moment for moment in turns if moment <= at]
+        ends = [moment for moment in turns if moment > at]
+        return Spell(self.version, max([minute, *begins]), min([minute + MINUTE, *ends]))
 
     def latest(self) -> Contest:
         """The contest as it was when last read."""

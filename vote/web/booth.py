@@ -202,7 +202,7 @@ def _answer(visit: Visit, ballot: FilledBallot, outcome: Receipt | Refusal) -> R
 def _receipt(visit: Visit, found: Receipt) -> Response:
     code = envelope.receipt_code(found.ballot_code)
     check = visit.station.settings.public_url + visit.url("/urne?code=")
-    blanks = {"code": code, "check": check + code, "picture": qr.picture(check, code)}
+    blanks: dict[str, str | bytes] = {"code": code, "check": check + code, "picture": qr.picture(check, code)}
     return visit.form_page("booth/receipt.html", blanks, repeated=found.repeated, aside=found.aside)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from starlette.requests import Request
-
 from vote import languages, line
 from vote.errors import Unavailable
 from vote.languages import LANGUAGES
@@ -53,7 +51,7 @@ class Apology:
 
     async def _set(self, path: str) -> tuple[bytes, bytes]:
         station, scope = self._station, {**NOBODY, "type": "http", "path": path}
-        visit = Visit(Request(scope), station, station.clock.now(), Form())
+        visit = Visit(scope, station, station.clock.now(), Form())
         answer = await pages.refuse(visit, Unavailable(line.FULL, retry_after=AGAIN_SECONDS))
         start, body = await answer_of(House(answer, secure=station.settings.secure), scope)
         return sheet_of(HTTPStatus.SERVICE_UNAVAILABLE, start["headers"], body).wire

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -104,7 +103,7 @@ class House:
     def head(self, scope: Scope, status: int, headers: Headers, number: str) -> bytes:
         """The line that tells the status, then the same headers, as HTTP/1.1 has them."""
         own, ours = self._sorted(scope, status, headers, number)
-        return STATUS_LINE[status] + Lines(own).wire + ours.wire
+        return STATUS_LINE[status] + wire(own) + ours.wire
 
     def _sorted(self, scope: Scope, status: int, headers: Headers, number: str) -> tuple[Headers, Lines]:
         # The address as the table of routes has it: the real one may hold a token.
@@ -121,17 +120,22 @@ class House:
 
 
 class Lines:
-    """Headers, and what they are on the wire. Raises ValueError for one that would be two."""
+    """Headers, and what they are on the wire."""
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
 
     @cached_property
     def wire(self) -> bytes:
-        found = b"".join([b"%s: %s\r\n" % pair for pair in self.pairs])
-        if found.count(b"\n") != len(self.pairs):
-            raise ValueError("a header with a line's end in it")
-        return found
+        return wire(self.pairs)
+
+
+def wire(pairs: Headers) -> bytes:
+    """Headers as HTTP/1.1 has them. Raises ValueError for one that would be two."""
+    found = b"".join([b"%s: %s\r\n" % pair for pair in pairs])
+    if found.count(b"\n") != len(pairs):
+        raise ValueError("a header with a line's end in it")
+    return found
 
 
 def _to_ourselves(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -144,17 +148,17 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def require_same_site(request: Request) -> None:
+def require_same_site(headers: Mapping[bytes, bytes]) -> None:
     """Refuse a form that another site sends in a visitor's name. Raises Forbidden.
 
     Browsers say where a request comes from (Fetch Metadata, else Origin); what says neither is no browser, and holds
     nobody's cookies.
     """
-    site = request.headers.get("sec-fetch-site")
+    site = headers.get(b"sec-fetch-site")
     if site is not None:
-        if site not in {"same-origin", "none"}:
+        if site not in {b"same-origin", b"none"}:
             raise Forbidden(ELSEWHERE)
         return
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    origin = headers.get(b"origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
         raise Forbidden(ELSEWHERE)

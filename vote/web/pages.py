@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import cast
+from typing import NoReturn, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -68,33 +68,33 @@ class Page:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await self.answer(Request(scope, receive))
+            response = await self.answer(scope, receive)
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
         """The page that answers a request, whatever happens. Raises ClientDisconnect."""
-        station: Station = request.app.state.station
-        visit = Visit(request, station, station.clock.now(), Form())
+        station: Station = scope["app"].state.station
+        visit = Visit(scope, station, station.clock.now(), Form())
         try:
-            return await self._answer(visit)
+            return await self._answer(visit, receive)
         except Refusal as refusal:
             return await refuse(visit, refusal, self._form)
         except HTTPException as problem:
-            return await refuse_http(request, problem)
+            return await refuse_http(visit.request, problem)
         except ClientDisconnect:
             raise
         except Exception as fault:
-            log.exception("a fault of ours at %s", request.scope["route"].path)
-            return await refuse_http(request, fault)
+            log.exception("a fault of ours at %s", scope["route"].path)
+            return await refuse_http(visit.request, fault)
 
-    async def _answer(self, visit: Visit) -> Response:
-        method = visit.request.method
+    async def _answer(self, visit: Visit, receive: Receive) -> Response:
+        method = visit.scope["method"]
         sent = method == "POST"
         if sent:
-            guards.require_same_site(visit.request)
-            visit.form = await forms.read(visit.request)
+            guards.require_same_site(visit.headers)
+            visit.form = await forms.read(visit.scope, visit.headers, receive)
         if self._keeper is not None and (turned_away := await _enter(visit, self._keeper)) is not None:
             return turned_away
         response = await self._handlers[method](visit)
@@ -126,7 +126,7 @@ async def refuse(visit: Visit, refusal: Refusal, form: AsyncHandler | None = Non
 async def refuse_http(request: Request, problem: Exception) -> Response:
     """Starlette's own refusals, and our own faults, in the words of the house."""
     station: Station = request.app.state.station
-    visit = Visit(request, station, station.clock.now(), Form())
+    visit = Visit(request.scope, station, station.clock.now(), Form())
     visit.status = problem.status_code if isinstance(problem, HTTPException) else 500
     sentence = HTTP_SENTENCES.get(visit.status, HTTP_SENTENCES[400])
     response = await run_in_threadpool(refusal_page, visit, sentence)
@@ -141,6 +141,11 @@ def refusal_page(visit: Visit, sentence: Sentence) -> Response:
     return visit.page("refusal.html", contest=contest, status=visit.status, sentence=sentence.in_(visit.lang))
 
 
+async def at_hand() -> NoReturn:
+    """Instead of what receives: whoever has come as a whole sends nothing more."""
+    raise ClientDisconnect
+
+
 def _async(handler: Handler) -> AsyncHandler:
     """A handler as it is called here: a plain one, which may print and read, in a thread."""
     if inspect.iscoroutinefunction(handler):
@@ -153,7 +158,7 @@ async def _enter(visit: Visit, role: Role) -> Response | None:
     """Let a visitor of a room in, or answer instead. Raises Forbidden."""
     visit.member = await run_in_threadpool(who, visit.station, visit.cookie(STAFF_COOKIE), visit.at)
     if visit.member is None:
-        if visit.request.method == "POST":
+        if visit.scope["method"] == "POST":
             raise Forbidden("Votre session est terminée : entrez de nouveau, puis recommencez.")
         return visit.lead_to("/entrer")
     if visit.member.role is not role:

@@ -6,21 +6,19 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from vote.station import Station
+from vote.station import Spell, Station
 from vote.web.guards import Headers, Lines
 
 # Browsers ask each time, and are told that nothing changed; a cache for many may answer for ten seconds by itself.
 MAX_AGE = b"public, max-age=0, s-maxage=10"
 MOST = 500  # addresses; the site has some fifty
 WORTH_PACKING = 500  # bytes
-MINUTE = timedelta(minutes=1)
 # Who asks for a page that everybody will see.
 NOBODY: Scope = {"headers": [(b"host", b"nobody")], "client": None, "method": "GET", "query_string": b""}
 
@@ -36,18 +34,13 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """One public page, true from `since` until `until` as long as nobody changed what the noticeboard shows."""
+    """One public page, and when it is true."""
 
-    version: int
-    since: datetime
-    until: datetime
+    spell: Spell
     tag: bytes
     unchanged: Sheet
     plain: Sheet
     packed: Sheet
-
-    def is_true(self, version: int, at: datetime) -> bool:
-        return self.version == version and self.since <= at < self.until
 
     def sheet(self, asked: Headers) -> Sheet:
         """What answers these headers."""
@@ -71,7 +64,7 @@ class Wall:
     def poster(self, path: str) -> Poster | None:
         """The poster of this address, if one hangs there and is true."""
         found = self.hanging.get(path)
-        if found is None or not found.is_true(self.station.noticeboard.version, self.station.clock.now()):
+        if found is None or not found.spell.holds(self.station.noticeboard.version, self.station.clock.now()):
             return None
         return found
 
@@ -124,24 +117,14 @@ class Posters:
 
     async def _print(self, scope: Scope) -> Poster | None:
         station = self._wall.station
-        version, at, contest = station.noticeboard.version, station.clock.now(), station.noticeboard.latest()
+        spell = station.noticeboard.spell(station.clock.now())
         start, body = await answer_of(self._app, {**scope, **NOBODY})
         if start["status"] != 200:
             return None
-        # True for this minute, and never past the moment at which the contest opens or closes by itself.
-        minute = at.replace(second=0, microsecond=0)
-        ends = [moment for moment in (contest.opens_at, contest.closes_at) if moment > at]
-        begins = [moment for moment in (contest.opens_at, contest.closes_at) if moment <= at]
-        return _poster(
-            version,
-            max([minute, *begins]),
-            min([minute + MINUTE, *ends]),
-            start["headers"],
-            body,
-        )
+        return _poster(spell, start["headers"], body)
 
 
-def _poster(version: int, since: datetime, until: datetime, headers: Headers, body: bytes) -> Poster:
+def _poster(spell: Spell, headers: Headers, body: bytes) -> Poster:
     # Weak (RFC 9110, 8.8.1): the same for the page and for the page packed.
     tag = b'W/"' + sha256(body).hexdigest()[:20].encode() + b'"'
     replaced = {b"cache-control", b"content-length", b"vary", b"set-cookie"}
@@ -150,9 +133,7 @@ def _poster(version: int, since: datetime, until: datetime, headers: Headers, bo
     packed = gzip.compress(body, mtime=0)
     plain = sheet_of(HTTPStatus.OK, [*kept, _length(body)], body)
     return Poster(
-        version,
-        since,
-        until,
+        spell,
         tag,
         sheet_of(HTTPStatus.NOT_MODIFIED, [pair for pair in kept if pair[0] != b"content-type"], b""),
         plain,

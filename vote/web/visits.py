@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Scope
 
 from vote import contests, envelope, languages, marks, press, staff
 from vote.editions import Edition
@@ -21,7 +22,7 @@ from vote.languages import LANGUAGES
 from vote.models import Contest
 from vote.press import Forme
 from vote.staff import Member
-from vote.station import Notice, Station
+from vote.station import Notice, StandingForme, Station
 from vote.web import shelf
 from vote.web.forms import Form
 
@@ -35,13 +36,22 @@ Result = TypeVar("Result")
 
 @dataclass
 class Visit:
-    request: Request
+    scope: Scope
     station: Station
     at: datetime
     form: Form
     member: Member | None = None
     status: int = 200
     refusal: Refusal | None = None
+    headers: Mapping[bytes, bytes] = field(init=False)  # the first of a name counts
+
+    def __post_init__(self) -> None:
+        self.headers = dict(reversed(self.scope["headers"]))
+
+    @cached_property
+    def request(self) -> Request:
+        """As Starlette has it; made for those who ask."""
+        return Request(self.scope)
 
     @cached_property
     def contest(self) -> Contest:
@@ -66,24 +76,27 @@ class Visit:
     @property
     def networks(self) -> tuple[bytes, ...]:
         """The marks of the networks that this request comes from, narrowest first."""
-        client = self.request.client
-        return marks.networks(self.station.keys, client.host if client else None, self.at)
+        return marks.networks(self.station.keys, self._host, self.at)
 
     @property
     def network(self) -> bytes | None:
         """The mark of the widest of them, if any."""
-        client = self.request.client
-        return marks.network(self.station.keys, client.host if client else None, self.at)
+        return marks.network(self.station.keys, self._host, self.at)
+
+    @property
+    def _host(self) -> str | None:
+        client = self.scope["client"]
+        return client[0] if client else None
 
     @property
     def lang(self) -> str:
         """The language of the page asked for, and of everything that comes of it."""
-        return languages.language_of(self.request.scope["path"])
+        return languages.language_of(self.scope["path"])
 
     @property
     def plain_path(self) -> str:
         """The path without its language."""
-        return languages.plain(self.request.scope["path"])
+        return languages.plain(self.scope["path"])
 
     def url(self, path: str) -> str:
         """A page's address in this visit's language."""
@@ -94,7 +107,7 @@ class Visit:
 
     def translations(self) -> dict[str, str]:
         """The address of this same page in each language; where it answers forms alone, of the page it belongs to."""
-        route, path, query = self.request.scope.get("route"), self.plain_path, self.request.url.query
+        route, path, query = self.scope.get("route"), self.plain_path, self.request.url.query
         if route is not None and "GET" not in (route.methods or ()):
             path, query = path.rpartition("/")[0] or "/", ""
         here = _here(path, query)
@@ -106,7 +119,7 @@ class Visit:
     def cookie(self, name: str) -> str | None:
         """What this browser holds under a name of ours, last of all: a token, which is not quoted (RFC 6265, 5.4)."""
         wanted = f"{self.cookie_name(name)}="
-        for held in reversed(self.request.headers.get("cookie", "").split(";")):
+        for held in reversed(self.headers.get(b"cookie", b"").decode("latin-1").split(";")):
             if (pair := held.lstrip()).startswith(wanted):
                 return pair[len(wanted) :]
         return None
@@ -115,32 +128,35 @@ class Visit:
         """A page set from a template, with the status this visit has come to."""
         return HTMLResponse(self.print_out(template, **context), self.status)
 
-    def form_page(self, template: str, blanks: Mapping[str, str], **context: Any) -> HTMLResponse:
+    def form_page(self, template: str, blanks: Mapping[str, str | bytes], **context: Any) -> Response:
         """The same, set once for everybody whose page differs in the blanks only. What is given is not mutable."""
-        board = self.station.noticeboard
-        contest, minute = board.latest(), int(self.at.timestamp()) // 60
+        board, formes, scope = self.station.noticeboard, self.station.formes, self.scope
         # Of the values, only the choice is set with the page: it is one of few.
         choice = self.form["laureate"] and (
             self.form["laureate"] if self.edition.laureate(self.form["laureate"]) else "?"
         )
         errors = tuple(self.form.errors.items())
-        scope = self.request.scope
-        key = (template, scope["route"].path, board.version, contest.state(self.at), minute, choice, errors)
-        key += (*blanks, *context.items())
-        forme = self.station.formes.get(key)
-        if forme is None:
-            if len(self.station.formes) >= MOST_FORMES:
-                self.station.formes.clear()
+        somewhere = bool(scope["path_params"] or scope["query_string"])
+        key = (template, scope["route"].path, somewhere, choice, errors, *blanks, *context.items())
+        standing = formes.get(key)
+        if standing is None or not standing.spell.holds(board.version, self.at):
+            if len(formes) >= MOST_FORMES:
+                formes.clear()
+            spell = board.spell(self.at)
             own = {
                 "checkpoint": board.notice().checkpoint,
                 "form": Form({"laureate": choice}, dict(errors)),
                 "path": "" if scope["path_params"] else scope["path"],
-                "translations": {lang: languages.address(press.blank("here"), lang) for lang in LANGUAGES},
             }
-            everything = self.shared(contest) | own | context
-            forme = self.station.formes[key] = Forme(self.lang, template, (*blanks, "here"), **everything)
-        here = _here(self.plain_path, scope["query_string"].decode("latin-1"))
-        return HTMLResponse(forme.fill({**blanks, "here": here}), self.status)
+            if somewhere:
+                here = press.blank("here")
+                own["translations"] = {lang: languages.address(here, lang) for lang in LANGUAGES}
+            everything = self.shared(board.latest()) | own | context
+            forme = Forme(self.lang, template, (*blanks, "here"), **everything)
+            standing = formes[key] = StandingForme(forme, spell)
+        if somewhere:
+            blanks = {**blanks, "here": _here(self.plain_path, scope["query_string"].decode("latin-1"))}
+        return Printed(standing.forme.fill(blanks), self.status)
 
     def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
         # What reads the database also says which box it saw.
@@ -160,7 +176,7 @@ class Visit:
             "at": self.at,
             "demo": self.station.settings.demo,
             "static": shelf.address,
-            "path": self.request.scope["path"],
+            "path": self.scope["path"],
             "url": self.url,
             "site": self.station.settings.public_url,
             "translations": self.translations(),
@@ -182,7 +198,15 @@ class Visit:
         """A cookie for this site alone; without a value it is taken back."""
         secure = "; Secure" if self.station.settings.secure else ""
         cookie = f"{self.cookie_name(name)}={value}; HttpOnly; Max-Age={seconds}; Path=/; SameSite=lax{secure}"
-        response.headers.append("Set-Cookie", cookie)
+        response.raw_headers.append((b"set-cookie", cookie.encode("latin-1")))
+
+
+class Printed(Response):
+    """A page that is there as bytes, with the headers that Starlette would give it."""
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self.body, self.status_code, self.background = body, status, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/html; charset=utf-8")]
 
 
 def who(station: Station, cookie: str | None, at: datetime) -> Member | None:
