@@ -35,7 +35,7 @@ from vote.notes import Signer
 from vote.web.crowd import AGAIN_SECONDS
 
 HERE = Path(__file__).parent
-PORT, TIMES, FASTEST = 8190, 4, 4000
+PORT, TIMES, FASTEST = 8190, 4, 8000
 IN_TIME = AGAIN_SECONDS  # all that is accepted is answered before the others come again
 MEGABYTES = 250
 LATE = 0.5
@@ -82,7 +82,7 @@ def play(folder: Path, warm: int, seconds: int) -> tuple[float, Flood, list[str]
     ballots = ground.prepare(url, verifications=FASTEST * (warm + TIMES * seconds // 2))
     first, others = ballots[: FASTEST * warm], ballots[FASTEST * warm :]
     with race.site(url, PORT, VOTE_SCREENING="off") as site:
-        race.run([site], 16, 3, script=[ground.write(folder / "warm", ground.confirmations(first[:500]))])
+        race.warm([site], 3, script=[ground.write(folder / "warm", ground.confirmations(first[:500]))])
         script = ground.write(folder / "closed", ground.confirmations(first[500:]))
         served = race.run([site], 64, warm, script=[script]).rate
         come = others[: int(served * TIMES * seconds)]

@@ -96,9 +96,18 @@ def baseline(kind: str, port: int, *, pinned: bool = True, **environ: str) -> It
 
 
 def run(
-    runners: Sequence[Runner], clients: int, seconds: float, *, path: str = "/", script: Sequence[Path] = ()
+    runners: Sequence[Runner],
+    clients: int,
+    seconds: float,
+    *,
+    path: str = "/",
+    script: Sequence[Path] = (),
+    may_end: bool = False,
 ) -> Heat:
-    """Load every server at once, the clients shared among them; each with its own file of requests, or with GETs."""
+    """Load every server at once, the clients shared among them; each with its own file of requests, or with GETs.
+
+    Unless it `may_end`, a file that is used up before the time ends the benchmark.
+    """
     with ExitStack() as stack:
         loads = []
         for place, runner in enumerate(runners):
@@ -121,8 +130,12 @@ def run(
                 ]
             else:
                 command += [*_headers(path), f"http://127.0.0.1:{runner.port}{path.partition(' ')[0]}"]
-            loads.append(stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)))
-        heats = [_read(load.communicate()[0]) for load in loads]
+            loads.append(
+                stack.enter_context(
+                    subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                )
+            )
+        heats = [_read(load.communicate()[0], may_end) for load in loads]
     for runner in runners:
         _rest(runner)
     return Heat(
@@ -131,6 +144,11 @@ def run(
         sum(heat.answers for heat in heats),
         sum(heat.refused for heat in heats),
     )
+
+
+def warm(runners: Sequence[Runner], seconds: float, *, script: Sequence[Path]) -> None:
+    """What a server does for the first time only is done before it is measured."""
+    run(runners, 16, seconds, script=script, may_end=True)
 
 
 def _rest(runner: Runner) -> None:
@@ -147,9 +165,11 @@ def _headers(path: str) -> list[str]:
     return ["-H", f"If-None-Match: {tag}"] if tag else []
 
 
-def _read(report: str) -> Heat:
+def _read(report: str, may_end: bool) -> Heat:
     if "Socket errors" in report:
         raise SystemExit(f"the load was not served:\n{report}")
+    if "ran dry" in report and not may_end:
+        raise SystemExit("more requests were answered than had been prepared: prepare more")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", report)
     answers = re.search(r"(\d+) requests in", report)

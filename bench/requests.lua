@@ -1,4 +1,5 @@
--- Sends the prepared requests of one file, each once and in order; having none left, it stops rather than repeat any.
+-- Sends the prepared requests of one file, each once and in order; having none left, it stops rather than repeat any,
+-- and says so: the rest of the time would count as if nothing had been served.
 
 local requests, place = {}, 0
 
@@ -14,6 +15,9 @@ end
 
 function request()
   place = place + 1
-  if place >= #requests then wrk.thread:stop() end
+  if place == #requests then
+    io.stderr:write("ran dry\n")
+    wrk.thread:stop()
+  end
   return requests[math.min(place, #requests)]
 end
