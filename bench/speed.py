@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from servers import PostgreSQL
 
 HERE = Path(__file__).parent
-# A second, and reached by nobody here: so many requests are prepared, and a run that uses up its own counts for nothing.
+# A second, and reached by nobody here: so many requests are prepared, and a run that uses up its own is no measure.
 FASTEST = 8000  # votes, and letters asked for
 FASTEST_TO_SAY = 32_000  # of what is refused, or read and no more
 
