@@ -169,7 +169,7 @@ def _read(report: str, may_end: bool) -> Heat:
     if "Socket errors" in report:
         raise SystemExit(f"the load was not served:\n{report}")
     if "ran dry" in report and not may_end:
-        raise SystemExit("more requests were answered than had been prepared: prepare more")
+        raise SystemExit("all requests that had been prepared were answered before the time ended: prepare more")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", report)
     answers = re.search(r"(\d+) requests in", report)
