@@ -135,7 +135,7 @@ def _post(path: str, form: dict[str, str], ballot: FilledBallot | None) -> bytes
     head = [
         f"POST {path} HTTP/1.1",
         "Host: 127.0.0.1",
-        f"X-Forwarded-For: 2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1",
+        f"X-Forwarded-For: {_somewhere()}",
         "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
         "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "Accept-Language: fr,en;q=0.5",
@@ -147,6 +147,11 @@ def _post(path: str, form: dict[str, str], ballot: FilledBallot | None) -> bytes
     if ballot is not None:
         head.append(f"Cookie: bulletin={envelope.seal(KEYS, CONTEST, ballot)}")
     return ("\r\n".join(head) + f"\r\n\r\n{body}").encode()
+
+
+def _somewhere() -> str:
+    """An address in a network of its own, as RFC 4193 has them: of fewer networks, too many would meet in one."""
+    return ":".join((f"fd{secrets.token_hex(1)}", *(secrets.token_hex(2) for _ in range(3)), ":1"))
 
 
 def _verification(ballot: FilledBallot) -> dict[str, object]:
