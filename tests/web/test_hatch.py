@@ -30,6 +30,7 @@ HEADERS = (
     [FORM, HERE],
     [FORM, (b"sec-fetch-site", b"cross-site")],
     [(b"content-type", b"text/plain"), HERE],
+    [FORM, (b"origin", b"http://\xe9")],
 )
 
 
@@ -100,3 +101,9 @@ def test_only_forms_at_addresses_without_parameters_are_taken(house: House) -> N
     assert not hatch.takes(asked("/confirmation/abc", [FORM]))
     assert not hatch.takes(asked("/nowhere", [FORM]))
     assert not hatch.takes(asked("/recu", [FORM]))
+
+
+def test_an_origin_in_no_known_letters_is_another_site(house: House) -> None:
+    scope = asked("/confirmation", [FORM, (b"origin", b"http://\xe9")])
+    head, _ = through_the_hatch(house, house.app.state.hatch, scope, b"code=1")
+    assert head[0] == b"HTTP/1.1 403 Forbidden"

@@ -83,7 +83,7 @@ def _fields(body: bytes) -> dict[str, str]:
     if len(pairs) > MOST_FIELDS:
         raise HTTPException(400)
     fields = {}
-    for pair in pairs:
+    for pair in filter(None, pairs):
         name, _, value = pair.partition("=")
         name, value = unquote(name), unquote(value)
         if len(name) + len(value) > LONGEST_FIELD:

@@ -160,5 +160,6 @@ def require_same_site(headers: Mapping[bytes, bytes]) -> None:
             raise Forbidden(ELSEWHERE)
         return
     origin = headers.get(b"origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get(b"host"):
+    # Of bytes, `urlsplit` takes ASCII alone.
+    if origin is not None and urlsplit(origin.decode("latin-1")).netloc != headers.get(b"host", b"").decode("latin-1"):
         raise Forbidden(ELSEWHERE)
