@@ -19,7 +19,7 @@ from sqlalchemy import insert
 from vote import ballot_box, casting, contests, editions, envelope, outbox, proving, schema, tally
 from vote.casting import Booth, Confirmation
 from vote.db import Database
-from vote.envelope import FilledBallot
+from vote.envelope import MOMENT_BYTES, FilledBallot
 from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, Role, Signature, Staff, StaffSession, Verification
 from vote.notes import Signer
 from vote.outbox import NewLetter
@@ -51,8 +51,9 @@ def prepare(url: str, *, verifications: int = 0, sealed: int = 0) -> list[Filled
     contests.load(database, EDITION, NOW, "the bench")
     ballots = [
         FilledBallot(
-            secrets.token_bytes(16),
-            secrets.token_bytes(10),
+            # The letter left one to nine minutes ago.
+            envelope.new_verification_id(NOW - timedelta(seconds=60 + secrets.randbelow(480))),
+            envelope.new_ballot_code(),
             SLUGS[n % len(SLUGS)],
             f"voter.{n}@{PROVIDERS[n % len(PROVIDERS)]}",
         )
@@ -155,12 +156,12 @@ def _somewhere() -> str:
 
 
 def _verification(ballot: FilledBallot) -> dict[str, object]:
+    left_at = datetime.fromtimestamp(int.from_bytes(ballot.verification_id[:MOMENT_BYTES]) / 1000, UTC)
     return {
         "id": ballot.verification_id,
         "contest": CONTEST,
         "voter_key": secrets.token_bytes(32),
-        # The letter left one to nine minutes ago.
-        "expires_at": NOW + VERIFICATION_LASTS - timedelta(seconds=60 + secrets.randbelow(480)),
+        "expires_at": left_at + VERIFICATION_LASTS,
         "domain": ballot.email.partition("@")[2],
         "attempts": 0,
         "delivery": Delivery.SENT,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from people import MORNING
 
 from vote import envelope
 from vote.envelope import FilledBallot
@@ -46,6 +48,14 @@ def test_no_letter_of_a_token_can_be_changed(data: st.DataObject) -> None:
     changed = token[:place] + data.draw(st.characters(exclude_characters=token[place])) + token[place + 1 :]
     assert KEYS.read_id("vote", changed) in {None, ID}
     assert KEYS.read_id("vote", token[:place]) is None
+
+
+@given(st.integers(0, 10**13).map(lambda late: MORNING + timedelta(microseconds=late)), st.integers(2, 10**6))
+def test_verifications_lie_in_the_order_of_their_moments_and_no_two_are_alike(at: datetime, later: int) -> None:
+    first, again = envelope.new_verification_id(at), envelope.new_verification_id(at)
+    assert len(first) == len(again) == envelope.VERIFICATION_BYTES
+    assert first != again
+    assert max(first, again) < envelope.new_verification_id(at + timedelta(milliseconds=later))
 
 
 def test_codes_are_six_digits_that_differ_by_person_purpose_and_secret() -> None:

@@ -277,7 +277,7 @@ def test_who_reads_nothing_is_not_answered_for_ever(site: str) -> None:
 def test_who_comes_when_too_many_are_inside_is_told_at_the_door_and_the_others_are_answered(
     site: str, folder: Path
 ) -> None:
-    ballot = FilledBallot(envelope.new_verification_id(), envelope.new_ballot_code(), "ilot-femmes", "a@example.org")
+    ballot = FilledBallot(bytes(16), envelope.new_ballot_code(), "ilot-femmes", "a@example.org")
     cookie = envelope.seal(Keys((SETTINGS["VOTE_SECRET"],)), CONTEST, ballot)
     form = b"code=123456"
     head = f"Host: here\r\nCookie: bulletin={cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n"

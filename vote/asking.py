@@ -78,7 +78,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
                 subject = verification.id
                 again.append(verification)
             else:
-                subject = envelope.new_verification_id()
+                subject = envelope.new_verification_id(at)
                 fresh.append(_new_verification(booth.contest, subject, asked, at))
             answers.append(subject)
             if asked.voter_key not in quiet:
@@ -126,12 +126,13 @@ def _throttled(
     if not booth.screening:
         return [None] * len(requests)
     keys = booth.keys
+    whole = marks.contest(keys, booth.contest)
     asked = [
         Asked(
             address=marks.address(keys, one.voter_key),
             networks=one.networks,
             domain=found.mark if (found := marks.domain(keys, one.domain)).private else None,
-            contest=marks.contest(keys, booth.contest),
+            contest=whole,
             proof=marks.once(keys, one.proof) if one.proof else None,
             unproved=one.doubt is Rule.UNPROVED,
         )

@@ -66,7 +66,13 @@ def glance(session: Session, slug: str) -> Contest:
 
 def _seen(session: Session, statement: Select[Any], slug: str) -> Contest:
     (row,) = look(session, statement, [slug])
-    return Contest(**dict(zip(COLUMNS, row, strict=True)))
+    return _as_seen(*row)
+
+
+@lru_cache(maxsize=8)
+def _as_seen(*values: Any) -> Contest:
+    """Of no session, and shared by all who saw the same; nobody writes on it."""
+    return Contest(**dict(zip(COLUMNS, values, strict=True)))
 
 
 def alone(session: Session, slug: str) -> Contest:

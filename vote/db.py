@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import InterfaceError, InternalError, NotSupportedError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -197,6 +197,15 @@ def take_turn(session: Session, lock: int, *, shared: bool = False) -> None:
         session.execute(text(f"SELECT {function}(:lock)"), {"lock": lock})
 
 
+def straight(connection: Connection, statement: str, values: Sequence[Any] = ()) -> Sequence[Any]:
+    """What SQLite itself answers: to describe the answer costs SQLAlchemy more than SQLite takes to find it."""
+    try:
+        found: list[Any] = connection.connection.cursor().execute(statement, values).fetchall()
+    except sqlite3.DatabaseError as problem:
+        raise DBAPIError.instance(statement, None, problem, sqlite3.Error, hide_parameters=True) from problem
+    return found
+
+
 @contextmanager
 def _honest(sentence: Sentence = AWAY, *, writing: bool = True) -> Iterator[None]:
     try:
@@ -261,5 +270,5 @@ def _write_ahead(connection: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    connection.connection.cursor().execute(IN_MEMORY if options.get("brief") else ON_DISK)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writing") else "BEGIN")
+    straight(connection, IN_MEMORY if options.get("brief") else ON_DISK)
+    straight(connection, "BEGIN IMMEDIATE" if options.get("writing") else "BEGIN")

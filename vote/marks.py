@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 import socket
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 from disposable_email_domains import blocklist
@@ -34,8 +34,14 @@ def networks(keys: Keys, host: str | None, at: datetime) -> tuple[bytes, ...]:
     """The networks that a client's address lies in, narrowest first: an IPv4 /24; an IPv6 /64 and /48.
 
     They are called otherwise each day, so that nothing tells who came back. None where there is no address to go by.
+    A narrower one begins as the widest does: what is counted of both lies together in the database.
     """
-    return tuple(_of_day(keys, prefix, at) for prefix in _prefixes(host or ""))
+    prefixes = _prefixes(host or "")
+    if not prefixes:
+        return ()
+    widest = _of_day(keys, prefixes[-1], at)
+    begins = widest[: MARK_BYTES // 2]
+    return *(begins + _of_day(keys, one, at)[len(begins) :] for one in prefixes[:-1]), widest
 
 
 def network(keys: Keys, host: str | None, at: datetime) -> bytes | None:
@@ -45,7 +51,7 @@ def network(keys: Keys, host: str | None, at: datetime) -> bytes | None:
 
 
 def _of_day(keys: Keys, prefix: bytes, at: datetime) -> bytes:
-    return _mark(keys, "network", _day(at.astimezone(UTC).toordinal()) + prefix)
+    return _mark(keys, b"network", _day(at.astimezone(UTC).toordinal()) + prefix)
 
 
 @lru_cache(maxsize=4)
@@ -56,36 +62,33 @@ def _day(ordinal: int) -> bytes:
 def host(keys: Keys, address: str) -> bytes:
     """The network of a mail server, an IPv4 /24 or an IPv6 /64: the same every day. Empty where it is no address."""
     narrowest = _prefixes(address)[:1]
-    return _mark(keys, "host", narrowest[0]) if narrowest else b""
+    return _mark(keys, b"host", narrowest[0]) if narrowest else b""
 
 
+@lru_cache(maxsize=4096)
 def domain(keys: Keys, name: str) -> Domain:
     """The domain of a canonical address."""
-    return Domain(name, _domain_mark(keys, name), private=name not in COMMON, throwaway=is_throwaway(name))
+    mark = _mark(keys, b"domain", name.encode())
+    return Domain(name, mark, private=name not in COMMON, throwaway=is_throwaway(name))
 
 
 def address(keys: Keys, voter_key: bytes) -> bytes:
-    return _mark(keys, "address", voter_key)
+    return _mark(keys, b"address", voter_key)
 
 
 def contest(keys: Keys, slug: str) -> bytes:
-    return _mark(keys, "contest", slug.encode())
+    return _mark(keys, b"contest", slug.encode())
 
 
 def once(keys: Keys, challenge: str) -> bytes:
     """The mark of a solved challenge: seen twice, it was spent before."""
-    return _mark(keys, "challenge", challenge.encode())
+    return _mark(keys, b"challenge", challenge.encode())
 
 
 def is_throwaway(name: str) -> bool:
     """Whether the domain, or one above it, is on the packaged list of throwaway mailboxes."""
     labels = name.split(".")
     return any(".".join(labels[start:]) in blocklist for start in range(len(labels) - 1))
-
-
-@lru_cache(maxsize=4096)
-def _domain_mark(keys: Keys, name: str) -> bytes:
-    return _mark(keys, "domain", name.encode())
 
 
 def _prefixes(address: str) -> tuple[bytes, ...]:
@@ -99,5 +102,11 @@ def _prefixes(address: str) -> tuple[bytes, ...]:
     return tuple(packed[:octets] for octets in ((3,) if len(packed) == 4 else (8, 6)))
 
 
-def _mark(keys: Keys, kind: str, value: bytes) -> bytes:
-    return hmac.digest(keys.secrets[0].encode(), b"mark\0" + kind.encode() + b"\0" + value, "sha256")[:MARK_BYTES]
+def _mark(keys: Keys, kind: bytes, value: bytes) -> bytes:
+    """Keyed BLAKE2b (RFC 7693, 2.9): several of these are made for each request, in a third of the time of HMAC."""
+    return blake2b(value, digest_size=MARK_BYTES, key=_key(keys.secrets[0]), person=kind).digest()
+
+
+@lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    return blake2b(secret.encode(), person=b"marks").digest()

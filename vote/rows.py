@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -11,11 +10,10 @@ from typing import Any, TypeVarTuple
 
 from sqlalchemy import BindParameter, Connection, Dialect, Insert, LargeBinary, Select, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeEngine
 
-from vote.db import Instant
+from vote.db import Instant, straight
 
 Columns = TypeVarTuple("Columns")
 
@@ -80,15 +78,10 @@ def look(
 
 
 def _run(connection: Connection, text: str, values: tuple[Any, ...]) -> Sequence[Any]:
-    if connection.dialect.name != "sqlite":
-        result = connection.exec_driver_sql(text, values)
-        return result.all() if result.returns_rows else []
-    # Straight to the driver: to describe the answer costs SQLAlchemy more than SQLite takes to find it.
-    try:
-        found: list[Any] = connection.connection.cursor().execute(text, values).fetchall()
-    except sqlite3.DatabaseError as problem:
-        raise DBAPIError.instance(text, None, problem, sqlite3.Error, hide_parameters=True) from problem
-    return found
+    if connection.dialect.name == "sqlite":
+        return straight(connection, text, values)
+    result = connection.exec_driver_sql(text, values)
+    return result.all() if result.returns_rows else []
 
 
 @dataclass(frozen=True, slots=True)

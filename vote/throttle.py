@@ -51,6 +51,9 @@ def judge(session: Session, figures: Screening, asked: Sequence[Asked], at: date
     """
     total = Counter(mark for one in asked for mark in one.marks())
     seen = signals.ask(session, total, at)
+    # Counts only grow: whom nothing stops with all of these counted, nothing has stopped before.
+    if not any(_over(figures, one, seen, at) or _toll(figures, one, seen) for one in asked):
+        return [None] * len(asked)
     nth: Counter[bytes] = Counter()
     verdicts: list[TooMany | Toll | None] = []
     for one in asked:
@@ -66,14 +69,15 @@ def judge(session: Session, figures: Screening, asked: Sequence[Asked], at: date
 
 def _over(figures: Screening, one: Asked, so_far: Mapping[tuple[bytes, int], int], at: datetime) -> TooMany | None:
     networks = [(mark, figures.asked_per_network, WIDER**place, NETWORK) for place, mark in enumerate(one.networks)]
-    for mark, limits, times, sentence in (
+    for mark, (burst, sustained), times, sentence in (
         (one.address, figures.letters_per_address, 1, LETTERS),
         *networks,
         (one.contest, figures.asked_in_all, 1, ALL),
     ):
-        for span, limit in zip((SUSTAINED, BURST), reversed(limits), strict=True):
-            if so_far[mark, span] > limit * times:
-                return TooMany(sentence, retry_after=_until_next(at, span))
+        if so_far[mark, SUSTAINED] > sustained * times:
+            return TooMany(sentence, retry_after=_until_next(at, SUSTAINED))
+        if so_far[mark, BURST] > burst * times:
+            return TooMany(sentence, retry_after=_until_next(at, BURST))
     return None
 
 

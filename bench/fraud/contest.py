@@ -339,9 +339,8 @@ class Simulation:
         if id(voter) not in self.browsers:
             browser = self.browsers[id(voter)] = Browser(self.front, voter.host, voter.forged)
             if voter.voted_before:
-                before = FilledBallot(
-                    envelope.new_verification_id(), envelope.new_ballot_code(), cast_before=voter.voted_before
-                )
+                earlier = envelope.new_verification_id(self.clock.now())
+                before = FilledBallot(earlier, envelope.new_ballot_code(), cast_before=voter.voted_before)
                 browser.cookies["bulletin"] = envelope.seal(self.station.keys, EDITION.contest, before)
         return self.browsers[id(voter)]
 

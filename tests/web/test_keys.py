@@ -88,7 +88,7 @@ def test_an_altered_cookie_is_as_if_it_were_not_there(house: House) -> None:
     voter.choose("ilot-femmes")
     code, cookie = voter.code(), voter.browser.cookies["bulletin"]
     content, _, signature = cookie.rpartition(".")
-    elsewhere = FilledBallot(envelope.new_verification_id(), envelope.new_ballot_code(), "ilot-femmes")
+    elsewhere = FilledBallot(envelope.new_verification_id(house.clock.now()), envelope.new_ballot_code(), "ilot-femmes")
     for altered in (
         "",
         "x",

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from vote import contests, envelope, languages, marks, press, staff
@@ -102,8 +102,8 @@ class Visit:
         """A page's address in this visit's language."""
         return languages.address(path, self.lang)
 
-    def lead_to(self, path: str) -> RedirectResponse:
-        return RedirectResponse(self.url(path), 303)
+    def lead_to(self, path: str) -> Response:
+        return Printed(303, (b"location", self.url(path).encode("ascii")))
 
     def translations(self) -> dict[str, str]:
         """The address of this same page in each language; where it answers forms alone, of the page it belongs to."""
@@ -156,7 +156,8 @@ class Visit:
             standing = formes[key] = StandingForme(forme, spell)
         if somewhere:
             blanks = {**blanks, "here": _here(self.plain_path, scope["query_string"].decode("latin-1"))}
-        return Printed(standing.forme.fill(blanks), self.status)
+        kind = b"content-type", b"text/html; charset=utf-8"
+        return Printed(self.status, kind, standing.forme.fill(blanks))
 
     def print_out(self, template: str, contest: Contest | None = None, **context: Any) -> str:
         # What reads the database also says which box it saw.
@@ -202,11 +203,11 @@ class Visit:
 
 
 class Printed(Response):
-    """A page that is there as bytes, with the headers that Starlette would give it."""
+    """An answer that is there as bytes, with the headers that Starlette would give it."""
 
-    def __init__(self, body: bytes, status: int) -> None:
+    def __init__(self, status: int, header: tuple[bytes, bytes], body: bytes = b"") -> None:
         self.body, self.status_code, self.background = body, status, None
-        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"text/html; charset=utf-8")]
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), header]
 
 
 def who(station: Station, cookie: str | None, at: datetime) -> Member | None:
