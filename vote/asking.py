@@ -27,9 +27,10 @@ from vote.models import (
 from vote.outbox import NewLetter
 from vote.proofs import Toll
 from vote.proving import LATE
-from vote.rows import AMONG, insert, insert_all, look
+from vote.rows import AMONG, Row, insert, insert_all, look
 from vote.throttle import Asked
 
+NEW = "id", "contest", "voter_key", "expires_at", "attempts", "delivery", "domain", "doubt"
 DISOWNED_AMONG = select(Disowned.voter_key).where(Disowned.contest == bindparam("of"), Disowned.voter_key.in_(AMONG))
 
 
@@ -66,7 +67,8 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
         held = _held(session, (asked.earlier for asked in requests), at)
         quiet = _disowned_among(session, booth.contest, (asked.voter_key for asked in requests))
         answers: list[bytes | Refusal | Toll] = []
-        fresh: list[dict[str, object]] = []
+        fresh: list[Row] = []
+        expires_at, waiting = at + VERIFICATION_LASTS, Delivery.WAITING
         letters: list[NewLetter] = []
         again: list[Verification] = []
         for asked, answer in zip(requests, stopped, strict=True):
@@ -79,15 +81,17 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
                 again.append(verification)
             else:
                 subject = envelope.new_verification_id(at)
-                fresh.append(_new_verification(booth.contest, subject, asked, at))
+                fresh.append(
+                    (subject, booth.contest, asked.voter_key, expires_at, 0, waiting, asked.domain, asked.doubt)
+                )
             answers.append(subject)
             if asked.voter_key not in quiet:
                 letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
-        insert_all(session, insert(session, Verification), fresh)
+        insert_all(session, insert(session, Verification), NEW, fresh)
         outbox.post(session, letters, at)
         # After their letters: whoever holds both a letter and its verification took them in this order.
         for verification in again:
-            verification.delivery = Delivery.WAITING
+            verification.delivery = waiting
         return answers
 
 
@@ -154,16 +158,3 @@ def _held(session: Session, ids: Iterable[bytes | None], at: datetime) -> dict[b
 
 def _disowned_among(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
     return {row[0] for row in look(session, DISOWNED_AMONG, set(voter_keys), of=contest)}
-
-
-def _new_verification(contest: str, identifier: bytes, asked: Request, at: datetime) -> dict[str, object]:
-    return {
-        "id": identifier,
-        "contest": contest,
-        "voter_key": asked.voter_key,
-        "domain": asked.domain,
-        "doubt": asked.doubt,
-        "expires_at": at + VERIFICATION_LASTS,
-        "attempts": 0,
-        "delivery": Delivery.WAITING,
-    }

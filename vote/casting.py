@@ -20,6 +20,7 @@ from vote.rows import AMONG, insert, insert_all, look
 from vote.rules import Arrival
 from vote.tokens import Keys
 
+FILLED = "ballot_code", "contest", "laureate", "salt", "window_at", "suspicion", "network", "domain", "gap"
 WAITING_AMONG = select(Envelope.ballot_code, Envelope.aside()).where(Envelope.ballot_code.in_(AMONG))
 REJECTED_AMONG = select(RejectedBallot.ballot_code).where(RejectedBallot.ballot_code.in_(AMONG))
 
@@ -131,21 +132,22 @@ def _cast(
     suspicions, leaving = _screened(booth, session, contest, arrivals, at)
     window_at = _window(at, booth.mixing)
     envelopes = [
-        {
-            "ballot_code": confirmations[place].ballot_code,
-            "contest": booth.contest,
-            "laureate": confirmations[place].laureate,
-            "salt": envelope.new_salt(),
-            "window_at": window_at,
-            "suspicion": suspicion,
-            "network": arrival.network,
-            "domain": arrival.domain.mark if arrival.domain else None,
-            "gap": arrival.gap,
-        }
+        (
+            confirmations[place].ballot_code,
+            booth.contest,
+            confirmations[place].laureate,
+            envelope.new_salt(),
+            window_at,
+            suspicion,
+            arrival.network,
+            arrival.domain.mark if arrival.domain else None,
+            arrival.gap,
+        )
         for place, arrival, suspicion in zip(places, arrivals, suspicions, strict=True)
     ]
-    insert_all(session, insert(session, Envelope), envelopes)
-    votes = Counter(str(row["laureate"]) for row in envelopes if row["suspicion"] is None)
+    insert_all(session, insert(session, Envelope), FILLED, envelopes)
+    counting = zip(places, suspicions, strict=True)
+    votes = Counter(str(confirmations[place].laureate) for place, suspicion in counting if suspicion is None)
     votes.subtract(leaving)
     tally.move(session, booth.contest, booth.slot, votes, len(places), at)
     return {

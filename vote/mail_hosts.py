@@ -86,8 +86,8 @@ def keep(session: Session, keys: Keys, found: Mapping[str, Host], at: datetime) 
     """Write down what was found of these domains, in place of what was found before."""
     hosts = {marks.domain(keys, domain).mark: host for domain, host in found.items()}
     # In one order for all nodes, so that two of them never wait for each other crosswise.
-    rows = [{"domain": mark, "host": hosts[mark].mark, "name": hosts[mark].name, "at": at} for mark in sorted(hosts)]
-    insert_all(session, _keep(dialect(session)), rows)
+    rows = [(mark, hosts[mark].mark, hosts[mark].name, at) for mark in sorted(hosts)]
+    insert_all(session, _keep(dialect(session)), ("domain", "host", "name", "at"), rows)
 
 
 @cache

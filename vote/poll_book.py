@@ -25,8 +25,8 @@ def voter_key(pepper: bytes, contest: str, address: Address) -> bytes:
 def sign(session: Session, contest: str, voter_keys: Iterable[bytes]) -> set[bytes]:
     """Sign for each voter, and return those who had not signed before; a race has exactly one winner."""
     # In one order for all nodes, so that two of them never wait for each other crosswise.
-    rows = [{"contest": contest, "voter_key": key} for key in sorted(set(voter_keys))]
-    return {row[0] for row in insert_all(session, _sign(dialect(session)), rows)}
+    rows = [(contest, key) for key in sorted(set(voter_keys))]
+    return {row[0] for row in insert_all(session, _sign(dialect(session)), ("contest", "voter_key"), rows)}
 
 
 @cache

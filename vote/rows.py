@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import BindParameter, Connection, Dialect, Insert, LargeBinary, Select, bindparam
@@ -16,6 +17,7 @@ from sqlalchemy.types import TypeEngine
 from vote.db import Instant, straight
 
 Columns = TypeVarTuple("Columns")
+Row = tuple[Any, ...]
 
 AMONG: BindParameter[Any] = bindparam("among", expanding=True)  # what `look` looks among
 MOST_VALUES = 30_000  # of one statement: SQLite takes 32,766, PostgreSQL 65,535
@@ -36,16 +38,17 @@ def insert_in(dialect_name: str, table: type[DeclarativeBase]) -> sqlite.Insert 
     return sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
 
 
-def insert_all(session: Session, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Insert rows, which all name the same columns, and answer what the statement returns, as the driver gives it.
+def insert_all(session: Session, statement: Insert, names: tuple[str, ...], rows: Sequence[Row]) -> list[Any]:
+    """Insert rows with a value for each of these columns, and answer what the statement returns, as the driver gives
+    it. The columns are named in the order of the table.
 
     Handed to the driver as one long list of values: made by SQLAlchemy a row at a time, it costs more than the commit.
     """
     if not rows:
         return []
     found: list[Any] = []
-    ready = _ready(statement, session.get_bind().dialect, frozenset(rows[0]))
     connection, start = session.connection(), 0
+    ready = _ready(statement, connection.dialect, names)
     while start < len(rows):
         # By powers of two: statements of few sizes are read by the database once, and kept.
         size = 1 << min(len(rows) - start, ready.most).bit_length() - 1
@@ -86,23 +89,27 @@ def _run(connection: Connection, text: str, values: tuple[Any, ...]) -> Sequence
 
 @dataclass(frozen=True, slots=True)
 class _Insertion:
-    """An insert of any number of rows, cut open where the rows go; `columns` name each value and say what becomes of
-    it on its way to the driver."""
+    """An insert of any number of rows of so many columns, cut open where the rows go; `binders` say by their places
+    which values become something else on their way to the driver."""
 
     before: str
     row: str
     after: str
-    columns: Sequence[tuple[str, Callable[[Any], Any] | None]]
+    width: int
+    binders: Sequence[tuple[int, Callable[[Any], Any]]]
 
     @property
     def most(self) -> int:
-        return MOST_VALUES // len(self.columns)
+        return MOST_VALUES // self.width
 
     def text(self, size: int) -> str:
         return f"{self.before}{', '.join([self.row] * size)}{self.after}"
 
-    def values(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
-        return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self.columns])
+    def values(self, rows: Sequence[Row]) -> tuple[Any, ...]:
+        values = list(chain.from_iterable(rows))
+        for first, bind in self.binders:
+            values[first :: self.width] = map(bind, values[first :: self.width])
+        return tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +148,19 @@ def _looked(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Question:
 
 
 @lru_cache(maxsize=64)
-def _ready(statement: Insert, dialect: Dialect, names: frozenset[str]) -> _Insertion:
+def _ready(statement: Insert, dialect: Dialect, names: tuple[str, ...]) -> _Insertion:
     columns = [column for column in statement.table.columns if column.name in names]
-    text = str(statement.compile(dialect=dialect, column_keys=[column.name for column in columns]))
+    if tuple(column.name for column in columns) != names:
+        raise ValueError(f"the columns of {statement.table.name} are not in the table's order: {names}")
+    text = str(statement.compile(dialect=dialect, column_keys=names))
     # Between the parts: the one row that SQLAlchemy has written, in which psycopg's names become places.
     before, row, after = re.split(r"(?<=VALUES )(\((?:[^()]|\([^)]*\))*\))", text, maxsplit=1)
     return _Insertion(
         before,
         re.sub(r"%\(\w+\)s(::[A-Z ]+)?", "%s", row),
         after,
-        [(column.name, _binder(column.type, dialect)) for column in columns],
+        len(columns),
+        [(place, bind) for place, column in enumerate(columns) if (bind := _binder(column.type, dialect))],
     )
 
 

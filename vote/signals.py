@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from vote.models import Signal
-from vote.rows import dialect, insert_all, insert_in
+from vote.rows import Row, dialect, insert_all, insert_in
 
 BURST, SUSTAINED = 10, 1440
 """The spans that are counted: ten minutes and a day, in minutes."""
@@ -24,7 +24,8 @@ STEPS = (10, 20, 40, 80, 160, 320, 640)
 """Seconds from a letter's departure to its confirmation; each step doubles the one before it."""
 
 GAPS = tuple(f"gap{number}" for number in range(len(STEPS) + 1))
-VOTED = ("private", "hosted", "domains", *GAPS)
+KEY = ("mark", "span", "window_at")
+VOTED = ("private", "domains", *GAPS, "hosted")
 KEPT = {BURST: timedelta(days=2), SUSTAINED: timedelta(days=40)}
 
 
@@ -53,26 +54,22 @@ def step(seconds: float) -> int:
 
 def count(session: Session, more: Mapping[bytes, Seen], at: datetime) -> dict[tuple[bytes, int], Seen]:
     """Add votes to the counts of marks, in both spans, and answer what they have come to; one statement."""
-    rows = _rows({mark: _columns(seen) for mark, seen in more.items()}, at)
-    return {
-        (mark, span): _seen(numbers) for mark, span, *numbers in insert_all(session, _count(dialect(session)), rows)
-    }
+    rows = _rows({mark: (one.private, one.domains, *one.gaps, one.hosted) for mark, one in more.items()}, at)
+    found = insert_all(session, _count(dialect(session)), (*KEY, *VOTED), rows)
+    return {(mark, span): _seen(numbers) for mark, span, *numbers in found}
 
 
 def ask(session: Session, more: Mapping[bytes, int], at: datetime) -> dict[tuple[bytes, int], int]:
     """Add letters asked for to the counts of marks, in both spans, and answer what they have come to; one statement."""
-    rows = _rows({mark: {"asked": number} for mark, number in more.items()}, at)
-    return {(mark, span): asked for mark, span, asked in insert_all(session, _ask(dialect(session)), rows)}
+    rows = _rows({mark: (number,) for mark, number in more.items()}, at)
+    found = insert_all(session, _ask(dialect(session)), (*KEY, "asked"), rows)
+    return {(mark, span): asked for mark, span, asked in found}
 
 
-def _rows(more: Mapping[bytes, dict[str, int]], at: datetime) -> list[dict[str, Any]]:
+def _rows(more: Mapping[bytes, tuple[int, ...]], at: datetime) -> list[Row]:
     begun = [(span, window(at, span)) for span in (BURST, SUSTAINED)]
     # In one order for all nodes, so that two of them never wait for each other crosswise.
-    return [
-        {"mark": mark, "span": span, "window_at": window_at, **more[mark]}
-        for mark in sorted(more)
-        for span, window_at in begun
-    ]
+    return [(mark, span, window_at, *more[mark]) for mark in sorted(more) for span, window_at in begun]
 
 
 @cache
@@ -89,7 +86,7 @@ def _ask(dialect_name: str) -> ReturningInsert[bytes, int, int]:
 
 def _adding(statement: sqlite.Insert | postgresql.Insert, names: Iterable[str]) -> sqlite.Insert | postgresql.Insert:
     return statement.on_conflict_do_update(
-        index_elements=["mark", "span", "window_at"],
+        index_elements=KEY,
         set_={name: getattr(Signal, name) + statement.excluded[name] for name in names},
     )
 
@@ -119,12 +116,8 @@ def window(at: datetime, span: int) -> datetime:
     return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
 
 
-def _columns(seen: Seen) -> dict[str, int]:
-    return dict(zip(VOTED, (seen.private, seen.hosted, seen.domains, *seen.gaps), strict=True))
-
-
 def _seen(numbers: Iterable[int]) -> Seen:
-    private, hosted, domains, *gaps = numbers
+    private, domains, *gaps, hosted = numbers
     return Seen(private, hosted, domains, gaps, sum(gaps))
 
 
