@@ -103,7 +103,8 @@ def test_only_forms_at_addresses_without_parameters_are_taken(house: House) -> N
     assert not hatch.takes(asked("/recu", [FORM]))
 
 
-def test_an_origin_in_no_known_letters_is_another_site(house: House) -> None:
-    scope = asked("/confirmation", [FORM, (b"origin", b"http://\xe9")])
+@pytest.mark.parametrize("origin", [b"http://\xe9", b"http://[", b"null", b"", b"http://", b"testserver"])
+def test_an_origin_that_is_none_is_another_site(house: House, origin: bytes) -> None:
+    scope = asked("/confirmation", [FORM, (b"origin", origin)])
     head, _ = through_the_hatch(house, house.app.state.hatch, scope, b"code=1")
     assert head[0] == b"HTTP/1.1 403 Forbidden"
