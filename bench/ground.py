@@ -14,13 +14,23 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from vote import ballot_box, casting, contests, editions, envelope, outbox, proving, schema, tally
 from vote.casting import Booth, Confirmation
 from vote.db import Database
 from vote.envelope import MOMENT_BYTES, FilledBallot
-from vote.models import VERIFICATION_LASTS, Delivery, LetterKind, Role, Signature, Staff, StaffSession, Verification
+from vote.models import (
+    VERIFICATION_LASTS,
+    Delivery,
+    LetterKind,
+    Role,
+    Signal,
+    Signature,
+    Staff,
+    StaffSession,
+    Verification,
+)
 from vote.notes import Signer
 from vote.outbox import NewLetter
 from vote.tokens import Keys
@@ -97,6 +107,15 @@ def bad_codes(ballots: Sequence[FilledBallot]) -> Iterator[bytes]:
     for ballot in ballots:
         code = int(KEYS.code(proving.PURPOSE, ballot.verification_id))
         yield _post("/confirmation", {"code": f"{(code + 1) % 10**6:06}"}, ballot)
+
+
+def cool(url: str) -> None:
+    """What was counted is forgotten: whoever asks after 60,000 others within ten minutes is asked for a proof of work,
+    as the rules have it."""
+    database = Database(url)
+    with database.writing() as session:
+        session.execute(delete(Signal))
+    database.close()
 
 
 def letters(url: str, ballots: Sequence[FilledBallot]) -> None:
