@@ -170,7 +170,7 @@ def _post(path: str, form: dict[str, str], ballot: FilledBallot | None) -> bytes
 
 
 def _somewhere() -> str:
-    """An address in a network of its own, as RFC 4193 has them: of fewer networks, too many would meet in one."""
+    """An address in a network of its own, as nearly every voter has: at random, as RFC 4193 makes them."""
     return ":".join((f"fd{secrets.token_hex(1)}", *(secrets.token_hex(2) for _ in range(3)), ":1"))
 
 

@@ -68,7 +68,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
         quiet = _disowned_among(session, booth.contest, (asked.voter_key for asked in requests))
         answers: list[bytes | Refusal | Toll] = []
         fresh: list[Row] = []
-        expires_at, waiting = at + VERIFICATION_LASTS, Delivery.WAITING
+        waits = at + VERIFICATION_LASTS, 0, Delivery.WAITING
         letters: list[NewLetter] = []
         again: list[Verification] = []
         for asked, answer in zip(requests, stopped, strict=True):
@@ -81,9 +81,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
                 again.append(verification)
             else:
                 subject = envelope.new_verification_id(at)
-                fresh.append(
-                    (subject, booth.contest, asked.voter_key, expires_at, 0, waiting, asked.domain, asked.doubt)
-                )
+                fresh.append((subject, booth.contest, asked.voter_key, *waits, asked.domain, asked.doubt))
             answers.append(subject)
             if asked.voter_key not in quiet:
                 letters.append(NewLetter(subject, LetterKind.VOTE, asked.address, asked.language))
@@ -91,7 +89,7 @@ def request(booth: Booth, requests: Sequence[Request], at: datetime) -> list[byt
         outbox.post(session, letters, at)
         # After their letters: whoever holds both a letter and its verification took them in this order.
         for verification in again:
-            verification.delivery = waiting
+            verification.delivery = Delivery.WAITING
         return answers
 
 

@@ -52,7 +52,7 @@ def judge(session: Session, figures: Screening, asked: Sequence[Asked], at: date
     total = Counter(mark for one in asked for mark in one.marks())
     seen = signals.ask(session, total, at)
     # Counts only grow: whom nothing stops with all of these counted, nothing has stopped before.
-    if not any(_over(figures, one, seen, at) or _toll(figures, one, seen) for one in asked):
+    if not any(_stop(figures, one, seen, at) for one in asked):
         return [None] * len(asked)
     nth: Counter[bytes] = Counter()
     verdicts: list[TooMany | Toll | None] = []
@@ -63,8 +63,14 @@ def judge(session: Session, figures: Screening, asked: Sequence[Asked], at: date
             for mark in one.marks()
             for span in (BURST, SUSTAINED)
         }
-        verdicts.append(_over(figures, one, so_far, at) or _toll(figures, one, so_far))
+        verdicts.append(_stop(figures, one, so_far, at))
     return verdicts
+
+
+def _stop(
+    figures: Screening, one: Asked, so_far: Mapping[tuple[bytes, int], int], at: datetime
+) -> TooMany | Toll | None:
+    return _over(figures, one, so_far, at) or _toll(figures, one, so_far)
 
 
 def _over(figures: Screening, one: Asked, so_far: Mapping[tuple[bytes, int], int], at: datetime) -> TooMany | None:

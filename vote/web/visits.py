@@ -89,6 +89,11 @@ class Visit:
         return client[0] if client else None
 
     @property
+    def _query(self) -> str:
+        query: bytes = self.scope["query_string"]
+        return query.decode("latin-1")
+
+    @property
     def lang(self) -> str:
         """The language of the page asked for, and of everything that comes of it."""
         return languages.language_of(self.scope["path"])
@@ -107,7 +112,7 @@ class Visit:
 
     def translations(self) -> dict[str, str]:
         """The address of this same page in each language; where it answers forms alone, of the page it belongs to."""
-        route, path, query = self.scope.get("route"), self.plain_path, self.request.url.query
+        route, path, query = self.scope.get("route"), self.plain_path, self._query
         if route is not None and "GET" not in (route.methods or ()):
             path, query = path.rpartition("/")[0] or "/", ""
         here = _here(path, query)
@@ -155,7 +160,7 @@ class Visit:
             forme = Forme(self.lang, template, (*blanks, "here"), **everything)
             standing = formes[key] = StandingForme(forme, spell)
         if somewhere:
-            blanks = {**blanks, "here": _here(self.plain_path, scope["query_string"].decode("latin-1"))}
+            blanks = {**blanks, "here": _here(self.plain_path, self._query)}
         kind = b"content-type", b"text/html; charset=utf-8"
         return Printed(self.status, kind, standing.forme.fill(blanks))
 
