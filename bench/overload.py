@@ -35,7 +35,7 @@ from vote.notes import Signer
 from vote.web.crowd import AGAIN_SECONDS
 
 HERE = Path(__file__).parent
-PORT, TIMES, FASTEST = 8190, 4, 8000
+PORT, TIMES, FASTEST = 8190, 4, 10_000
 IN_TIME = AGAIN_SECONDS  # all that is accepted is answered before the others come again
 MEGABYTES = 250
 LATE = 0.5

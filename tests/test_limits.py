@@ -325,19 +325,24 @@ def test_there_is_room_for_as_many_as_are_answered_soon() -> None:
         assert not inside.is_full(100.1)
         inside.enter(number)
     assert inside.is_full(100.5)
-    for number in everybody[:100]:
+    for number in everybody[:150]:
         inside.leave(number)
         inside.leave(number)  # once is enough
     assert not inside.is_full(100.6)
-    assert inside.is_full(101.5)  # at a hundred a second, two hundred are enough
-    for number in everybody[100:-150]:
+    assert inside.is_full(101.5)  # at a hundred and fifty a second, three hundred are enough
+    for number in everybody[150:-290]:
         inside.leave(number)
     assert not inside.is_full(101.6)
-    for number in everybody[-150:]:
+    for number in everybody[-290:-255]:
         inside.leave(number)
-    assert not inside.is_full(103.0)
+    assert not inside.is_full(103.0)  # however few were answered, there is room for one commit
+    inside.enter(everybody[0])
+    assert inside.is_full(103.1)
+    for number in everybody:
+        inside.leave(number)
+    assert not inside.is_full(104.0)
     for number in everybody:  # nobody waited: nothing is known of the pace
-        assert not inside.is_full(103.1)
+        assert not inside.is_full(104.1)
         inside.enter(number)
 
 

@@ -124,11 +124,14 @@ class Directory:
 
 
 def posted(path: str) -> bool:
-    """Whether a poster hangs at this address."""
-    plain = languages.plain(path)
-    return any(pattern.fullmatch(plain) for pattern in _posted())
+    """Whether a poster hangs at this address. Asked for each request while too many come."""
+    plain, (whole, patterns) = languages.plain(path), _posted()
+    return plain in whole or any(pattern.fullmatch(plain) for pattern in patterns)
 
 
 @cache
-def _posted() -> list[re.Pattern[str]]:
-    return [compile_path(path)[0] for path, show, _act, _form in TABLE if show in POSTED]
+def _posted() -> tuple[frozenset[str], list[re.Pattern[str]]]:
+    """Whole paths, and patterns of those with a parameter."""
+    paths = [path for path, show, _act, _form in TABLE if show in POSTED]
+    patterns = {path: pattern for path in paths for pattern, _, parameters in [compile_path(path)] if parameters}
+    return frozenset(paths) - patterns.keys(), [*patterns.values()]
