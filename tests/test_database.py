@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from nodes import ask, ballot, booth
 from people import CONTEST, EDITION, MORNING, House, StoppedClock, open_house, prepare, receipt_of, settings_for
 from servers import PostgreSQL
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import StatementError
 
 from vote import casting, contests, tally
@@ -101,6 +102,32 @@ def test_the_connection_that_was_used_last_is_taken_first(database: Database) ->
     first.close()
     with closing(database.engine.raw_connection()) as found:
         assert found.driver_connection is used_last
+
+
+@on_sqlite
+def test_however_many_read_at_once_they_share_a_bounded_memory(database: Database) -> None:
+    pile = "WITH RECURSIVE sheet(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM sheet WHERE n < 10000)"
+    with database.writing() as session:
+        session.execute(text(f"CREATE TABLE pile AS {pile} SELECT randomblob(4000) AS page FROM sheet"))
+    together = threading.Barrier(8)
+
+    def read() -> int:
+        with database.reading() as session:
+            together.wait()
+            found = session.scalar(text("SELECT sum(length(page)) FROM pile"))
+            together.wait()
+        return int(found or 0)
+
+    before = megabytes()
+    with ThreadPoolExecutor(8) as readers:
+        assert {reading.result() for reading in [readers.submit(read) for _ in range(8)]} == {40_000_000}
+    assert megabytes() - before < 64  # each by itself would keep sixteen
+
+
+def megabytes() -> float:
+    """Resident memory of this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 @contextmanager

@@ -244,12 +244,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Python's own transaction control would begin too late and lose updates; ours begins below.
     connection.isolation_level = None
     _write_ahead(connection)
-    # The last two: pages of 16 MB are kept at hand, and those written go over to the file 16 MB at a time.
+    # The last three: each connection keeps pages of 16 MB at hand, all of them together of 32, and those written go
+    # over to the file 16 MB at a time.
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
         "secure_delete=ON",
         "cache_size=-16000",
+        "soft_heap_limit=32000000",
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}")
