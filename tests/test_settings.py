@@ -154,7 +154,7 @@ def test_a_demonstration_needs_no_mail_server_and_may_set_its_clock() -> None:
 
 def test_proxies_are_addresses_and_networks() -> None:
     chosen = settings.from_environ(GOOD | {"VOTE_TRUSTED_PROXIES": "10.0.0.1, 192.168.0.0/16,::1,"})
-    assert chosen.trusted_proxies == ("10.0.0.1", "192.168.0.0/16", "::1")
+    assert [str(one) for one in chosen.trusted_proxies] == ["10.0.0.1/32", "192.168.0.0/16", "::1/128"]
 
 
 def test_the_edition_may_be_another_file() -> None:

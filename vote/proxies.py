@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, MutableMapping
-from ipaddress import ip_network
 from typing import Any
+
+from vote.settings import Network
 
 SCHEMES = {b"http", b"https"}
 
 
 class Proxies:
-    """Addresses and networks that may speak for others. Raises ValueError for one that is neither.
+    """Networks that may speak for others.
 
     The headers are those of uvicorn's own middleware, and so is what is made of them; only an address is read as the
     system reads it, which costs a tenth, and every form of a voting day comes by here.
     """
 
-    def __init__(self, trusted: Iterable[str]) -> None:
-        networks = [ip_network(one) for one in trusted]
+    def __init__(self, trusted: Iterable[Network]) -> None:
         # By the octets of an address; each as what is left of it once the bits of its hosts are shifted out.
         self._networks: dict[int, list[tuple[int, int]]] = {4: [], 16: []}
-        for one in networks:
+        for one in trusted:
             shift = one.max_prefixlen - one.prefixlen
             self._networks[one.max_prefixlen // 8].append((int(one.network_address) >> shift, shift))
 

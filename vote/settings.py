@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DATABASE = "sqlite:///var/vote.db"
 SHORTEST_SECRET = 32
 DESTROYED = "destroyed"  # what stands for the pepper after the purge
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Settings:
     smtp: Smtp | None = None
     pigeonhole: Path | None = None
     port: int = 8000
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     mixing_minutes: int = 60
     crowd: int = 10
     log_level: str = "info"
@@ -209,16 +212,16 @@ def _smtp(url: str) -> Smtp:
     )
 
 
-def _proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
-    proxies = tuple(part.strip() for part in environ.get("VOTE_TRUSTED_PROXIES", "").split(",") if part.strip())
-    for proxy in proxies:
+def _proxies(environ: Mapping[str, str]) -> tuple[Network, ...]:
+    found = []
+    for proxy in filter(None, map(str.strip, environ.get("VOTE_TRUSTED_PROXIES", "").split(","))):
         try:
-            ipaddress.ip_network(proxy)
+            found.append(ipaddress.ip_network(proxy))
         except ValueError as problem:
             raise Misuse(
                 f"VOTE_TRUSTED_PROXIES holds {proxy!r}: give addresses or networks, such as 10.0.0.0/8."
             ) from problem
-    return proxies
+    return tuple(found)
 
 
 def _name_server(environ: Mapping[str, str]) -> tuple[str, int] | None:
