@@ -57,7 +57,7 @@ lighthouse: .venv/.checks ## Lighthouse, as a telephone, on home, receipt and re
 social: .venv/.checks ## the pictures that stand for pages where they are shared, into static/
 	@$(BIN)/python bench/social.py
 
-bench: .venv/.checks ## measure speed against its baselines, into bench/RESULTS.md; QUICK=1 in four minutes
+bench: .venv/.checks ## measure speed against its baselines, into bench/RESULTS.md; QUICK=1 in three minutes
 	@$(BIN)/python bench/speed.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 fraud: .venv/.checks ## simulate 20 contests under every attack, write bench/FRAUD.md; QUICK=1 a glance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -135,7 +136,7 @@ def run(
                     subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
                 )
             )
-        heats = [_read(load.communicate()[0], may_end) for load in loads]
+        heats = [_read(_told(load, may_end), may_end) for load in loads]
     for runner in runners:
         _rest(runner)
     return Heat(
@@ -149,6 +150,17 @@ def run(
 def warm(runners: Sequence[Runner], seconds: float, *, script: Sequence[Path]) -> None:
     """What a server does for the first time only is done before it is measured."""
     run(runners, 16, seconds, script=script, may_end=True)
+
+
+def _told(load: subprocess.Popen[str], may_end: bool) -> str:
+    """All that wrk says. With its file used up it would sleep until its time is over."""
+    assert load.stdout is not None
+    told = ""
+    for line in load.stdout:
+        told += line
+        if may_end and "ran dry" in line:
+            load.send_signal(signal.SIGINT)
+    return told
 
 
 def _rest(runner: Runner) -> None:
