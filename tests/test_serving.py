@@ -103,14 +103,17 @@ def test_letters_wait_for_the_worker_where_there_is_one(site: Site, mail_server:
         assert serve.stop() < 10
 
 
-def test_a_juror_who_watches_does_not_hold_the_server_back(site: Site) -> None:
+def test_a_juror_who_watches_is_let_go_when_the_server_stops_which_is_no_fault(site: Site) -> None:
     link = site.link_of_a_juror()
     with running("serve", "--web-only", settings=site.settings, folder=site.folder) as serve, site.browser() as browser:
         serve.wait_until_up(site.url)
         assert browser.post(link).url.path == "/jury"
         with browser.stream("GET", "/jury/flux") as stream:
-            assert next(stream.iter_lines()).startswith("event: figures")
+            lines = stream.iter_lines()
+            assert next(lines).startswith("event: figures")
             assert serve.stop() < 10  # held back, it would wait for twenty
+            assert list(lines)[-1] == ""  # the stream has ended, and was not cut off
+        assert '"error"' not in serve.said
 
 
 def test_a_vote_under_way_when_the_server_is_told_to_stop_is_finished(site: Site, mail_server: MailServer) -> None:

@@ -77,6 +77,7 @@ class Stream(Response):
                 await viewer.called.wait()
                 viewer.called.clear()
                 if viewer.gone:
+                    await send(END)
                     return
                 if viewer.dismissed:
                     await send(STOP)
@@ -119,6 +120,7 @@ def _figures(lang: str, count: Count) -> Message:
 
 
 BEAT: Message = {"type": "http.response.body", "body": b":\n\n", "more_body": True}
+END: Message = {"type": "http.response.body"}
 # Told to stop, a browser does not come back.
 STOP: Message = {"type": "http.response.body", "body": _event("stop", ""), "more_body": False}
 
