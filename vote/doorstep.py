@@ -15,12 +15,13 @@ from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from vote.line import TOGETHER
 from vote.proxies import Proxies
 
 MOST_CONNECTIONS = 6000  # of one process
 # Requests of one process that have come as a whole and are not answered. The few are what one commit takes: with room
 # for less, refusing the others would slow the pace, and the slower pace leave less room still.
-MOST_INSIDE, FEW_INSIDE = 512, 256
+MOST_INSIDE, FEW_INSIDE = 512, TOGETHER
 SOON_SECONDS, LOOK_SECONDS = 2.0, 0.5  # what waits must be answered so soon, at the pace of the last moment
 OUTSIDE = 4096  # connections that nobody has taken yet
 LARGEST_HEAD = 32 * 1024  # bytes of address and headers

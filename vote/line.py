@@ -16,6 +16,8 @@ from vote.languages import Sentence
 Entry = TypeVar("Entry")
 Outcome = TypeVar("Outcome")
 
+TOGETHER = 256  # entries, at most, of one transaction
+
 FULL = Sentence(
     "Trop de personnes votent en ce moment même ; rien n’a été enregistré. Réessayez dans quelques secondes."
 )
@@ -32,7 +34,7 @@ class Line(Generic[Entry, Outcome]):
     """
 
     def __init__(
-        self, serve: Callable[[Sequence[Entry]], Sequence[Outcome]], *, together: int = 256, waiting: int = 4096
+        self, serve: Callable[[Sequence[Entry]], Sequence[Outcome]], *, together: int = TOGETHER, waiting: int = 4096
     ) -> None:
         self._serve = serve
         self._together = together

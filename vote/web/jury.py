@@ -67,7 +67,7 @@ class Stream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD":
-            await send({"type": "http.response.body"})
+            await send(END)
             return
         viewer = self._viewer
         departure = asyncio.create_task(_wait_for_departure(viewer, receive))
